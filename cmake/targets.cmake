@@ -1,0 +1,27 @@
+# spaktok_library(NAME DIR [LIBS…]): every .cpp below DIR that is not a test, as one static library.
+function(spaktok_library name dir)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${dir}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "(_(test|suite|fuzzer)|asio_implementation|precompiled)\\.cpp$")
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${name} PUBLIC ${ARGN} PRIVATE spaktok_warnings)
+  if(TARGET spaktok_pch)
+    target_precompile_headers(${name} REUSE_FROM spaktok_pch)
+  endif()
+endfunction()
+
+# spaktok_test(NAME DIR [LIBS…]): every *_test.cpp and *_suite.cpp below DIR, as one test program.
+# A suite whose name ends in "Concurrent" runs under ThreadSanitizer as well (`./test tsan`).
+function(spaktok_test name dir)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS
+       ${CMAKE_SOURCE_DIR}/src/${dir}/*_test.cpp ${CMAKE_SOURCE_DIR}/src/${dir}/*_suite.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARGN} spaktok_warnings gtest gmock gtest_main)
+  target_precompile_headers(${name} REUSE_FROM spaktok_pch)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_property(GLOBAL APPEND PROPERTY SPAKTOK_TESTS ${name})
+endfunction()

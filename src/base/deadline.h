@@ -1,0 +1,31 @@
+// A time limit for any awaitable.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include <boost/asio/awaitable.hpp>
+
+namespace spaktok {
+
+namespace detail {
+// Runs `work` until it ends or `limit` has passed; false when it was cut off. Rethrows what it throws.
+// A cancellation of the caller is forwarded to `work`.
+boost::asio::awaitable<bool> run_within(boost::asio::awaitable<void> work, std::chrono::milliseconds limit);
+}  // namespace detail
+
+// Throws Error{deadline_exceeded} after `limit`, having cancelled `work` (terminal) and waited for it to unwind.
+boost::asio::awaitable<void> with_deadline(boost::asio::awaitable<void> work, std::chrono::milliseconds limit);
+
+template <class T>
+boost::asio::awaitable<void> store_result(boost::asio::awaitable<T> work, std::optional<T>& result) {
+    result.emplace(co_await std::move(work));
+}
+template <class T>
+boost::asio::awaitable<T> with_deadline(boost::asio::awaitable<T> work, std::chrono::milliseconds limit) {
+    std::optional<T> result;
+    co_await with_deadline(store_result(std::move(work), result), limit);
+    co_return std::move(*result);
+}
+
+}  // namespace spaktok

@@ -1,0 +1,1 @@
+// Exists so that CMake has a target to compile precompiled.h for.

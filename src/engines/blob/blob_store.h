@@ -1,0 +1,48 @@
+// The blob port: uploaded media, thumbnails, recordings. Adapters: directory/ (embedded), s3/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/timestamp.h"
+
+namespace spaktok::blob {
+
+struct Metadata {
+    std::uint64_t size_bytes = 0;
+    std::string content_type;
+    std::string etag;  // strong, without quotes
+    Timestamp modified_at{};
+};
+struct Blob {
+    Metadata metadata;
+    std::string bytes;         // the range that was asked for
+    std::uint64_t offset = 0;  // of bytes[0]
+};
+struct Range {
+    std::uint64_t offset = 0;
+    std::uint64_t length = UINT64_MAX;  // cut at the blob's end
+};
+
+// Keys: 1–255 characters of [a-z0-9._/-], no empty, "." or ".." segment: "pictures/0190….webp". Anything else is
+// Error{invalid_argument}. What is written is visible only when complete (readers see the old blob or the new one) and durable
+// when `put` returns.
+class BlobStore {
+  public:
+    virtual ~BlobStore() = default;
+    virtual boost::asio::awaitable<Metadata> put(std::string key, std::string bytes, std::string content_type) = 0;
+    // nullopt where there is none. Throws Error{range_not_satisfiable} for a range that begins at or past the end.
+    virtual boost::asio::awaitable<std::optional<Blob>> get(std::string key, Range range = {}) = 0;
+    virtual boost::asio::awaitable<std::optional<Metadata>> stat(std::string key) = 0;
+    virtual boost::asio::awaitable<bool> remove(std::string key) = 0;
+    virtual boost::asio::awaitable<void> check() = 0;
+};
+
+// `url`: file:DIR, later s3://….
+std::unique_ptr<BlobStore> open(const std::string& url);
+
+}  // namespace spaktok::blob
