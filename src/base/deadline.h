@@ -8,13 +8,8 @@
 
 namespace spaktok {
 
-namespace detail {
-// Runs `work` until it ends or `limit` has passed; false when it was cut off. Rethrows what it throws.
-// A cancellation of the caller is forwarded to `work`.
-boost::asio::awaitable<bool> run_within(boost::asio::awaitable<void> work, std::chrono::milliseconds limit);
-}  // namespace detail
-
-// Throws Error{deadline_exceeded} after `limit`, having cancelled `work` (terminal) and waited for it to unwind.
+// Throws Error{deadline_exceeded} after `limit`, having cancelled `work` (terminal) and waited for it to unwind. Rethrows what
+// `work` throws. The caller's cancellation is forwarded to it. For a single-threaded executor.
 boost::asio::awaitable<void> with_deadline(boost::asio::awaitable<void> work, std::chrono::milliseconds limit);
 
 template <class T>

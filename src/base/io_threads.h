@@ -19,7 +19,8 @@ class IoThreads {
     IoThreads& operator=(const IoThreads&) = delete;
 
     void start();
-    // Lets running handlers end, then returns when every thread has left its loop.
+    // Lets the handler that runs on each thread end, then returns when every thread has left its loop. What is still queued is
+    // destroyed without running when this object is.
     void stop();
 
     std::size_t size() const;
@@ -28,7 +29,7 @@ class IoThreads {
     std::size_t next();
     // Index of the I/O thread that runs the caller; asserts when it is none of them.
     static std::size_t current();
-    // The deadlines' wheel of that thread; use it on that thread only.
+    // The wheel of that thread's deadlines; use it on that thread only.
     TimerWheel& wheel(std::size_t index);
 
   private:

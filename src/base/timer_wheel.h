@@ -35,8 +35,8 @@ class TimerWheel {
         friend class TimerWheel;
         TimerWheel& wheel_;
         std::function<void()> expired_;
-        std::uint64_t due_tick_ = 0;  // 0: not set
-        std::size_t slot_ = 0;
+        std::uint64_t due_tick_ = 0;     // 0: not set
+        std::uint64_t placed_tick_ = 0;  // when the wheel looks at it: never after due_tick_
         std::list<Deadline*>::iterator place_{};
         bool placed_ = false;
     };
@@ -44,7 +44,7 @@ class TimerWheel {
     void stop();
 
   private:
-    static constexpr std::size_t slots = 512;
+    static constexpr std::size_t slots = 1024;  // 102 s; a later deadline is looked at once a turn
     void schedule();
     void advance();
     void place(Deadline& deadline);
