@@ -1,0 +1,71 @@
+// What the operator may set: one name in the TOML file, the environment (SPAKTOK_NAME) and the flags (--name). Flags win over
+// the environment, that over the file, that over the defaults. An unknown or bad setting stops the start.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+
+namespace spaktok::app {
+
+struct SettingDescription {
+    std::string_view name;     // "rate_limit_scale": in the file and, with '-' for '_', as a flag
+    std::string_view fallback; // "" where it is derived from `data`; see `help`
+    std::string_view help;
+};
+std::span<const SettingDescription> setting_descriptions();
+
+// A value as text and where it comes from: "default", "environment SPAKTOK_HTTP", "flag --http", "spaktok.toml:12".
+struct SettingValue {
+    std::string text;
+    std::string origin;
+};
+
+// All settings in force, typed. See setting_descriptions() for what each means.
+struct Settings {
+    std::filesystem::path data;
+    std::string relational;
+    std::string document;
+    std::string realtime;
+    std::string blob;
+    std::string http;
+    std::string rtmp;
+    std::string metrics;
+    std::string public_url;
+    std::string rtmp_url;
+    std::string name;
+    std::string web;
+    bool registration_open = true;
+    std::size_t threads = 0;
+    std::vector<std::string> trusted_proxies;
+    double rate_limit_scale = 1;
+    log::Options log;
+    std::string ffmpeg;
+    std::chrono::milliseconds reconnect_grace{};
+    std::chrono::milliseconds thumbnail_interval{};
+    std::chrono::milliseconds stop_grace{};
+
+    std::map<std::string, SettingValue> sources;  // by name, in force
+};
+
+struct SettingSources {
+    std::map<std::string, std::string> flags;        // by setting name
+    std::optional<std::filesystem::path> file;       // named by the operator: must exist
+    std::function<std::optional<std::string>(const std::string&)> environment;  // getenv, or a test's map
+};
+// Throws Error{invalid_argument} with a message that names the setting and its origin. Without `file`, spaktok.toml in the
+// working directory is read where it exists.
+Settings load_settings(const SettingSources& sources);
+
+// What `spaktok config` prints: valid TOML, each line with its origin as a comment. Passwords in URLs are shown as ***.
+std::string describe(const Settings& settings);
+
+}  // namespace spaktok::app

@@ -1,0 +1,128 @@
+#include "app/settings.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/error.h"
+
+namespace spaktok::app {
+namespace {
+
+class SettingsTest : public testing::Test {
+  protected:
+    SettingsTest() : file_(std::filesystem::temp_directory_path() / ("spaktok-settings-" + std::to_string(getpid()) + ".toml")) {}
+    ~SettingsTest() override { std::filesystem::remove(file_); }
+
+    void write(const std::string& text) {
+        std::ofstream(file_) << text;
+        sources_.file = file_;
+    }
+    Settings load() {
+        sources_.environment = [this](const std::string& name) -> std::optional<std::string> {
+            const auto found = environment_.find(name);
+            return found == environment_.end() ? std::nullopt : std::optional(found->second);
+        };
+        return load_settings(sources_);
+    }
+    std::string refusal() {
+        try {
+            load();
+        } catch (const Error& error) {
+            return error.message();
+        }
+        return "accepted";
+    }
+
+    std::filesystem::path file_;
+    std::map<std::string, std::string> environment_;
+    SettingSources sources_;
+};
+
+TEST_F(SettingsTest, DefaultsKeepEverythingBelowTheDataDirectory) {
+    sources_.flags["data"] = "/srv/spaktok";
+    const auto settings = load();
+    EXPECT_EQ(settings.relational, "sqlite:/srv/spaktok/spaktok.db");
+    EXPECT_EQ(settings.blob, "file:/srv/spaktok/media");
+    EXPECT_EQ(settings.reconnect_grace, std::chrono::seconds(30));
+    EXPECT_GE(settings.threads, 1U);
+}
+
+TEST_F(SettingsTest, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
+    write("http = \"127.0.0.1:1\"\nname = \"File\"\nrtmp = \"127.0.0.1:1\"\n");
+    environment_["SPAKTOK_HTTP"] = "127.0.0.1:2";
+    environment_["SPAKTOK_NAME"] = "Environment";
+    sources_.flags["http"] = "127.0.0.1:3";
+    const auto settings = load();
+    EXPECT_EQ(settings.http, "127.0.0.1:3");
+    EXPECT_EQ(settings.name, "Environment");
+    EXPECT_EQ(settings.rtmp, "127.0.0.1:1");
+    EXPECT_EQ(settings.sources.at("http").origin, "flag --http");
+    EXPECT_EQ(settings.sources.at("name").origin, "environment SPAKTOK_NAME");
+    EXPECT_EQ(settings.sources.at("rtmp").origin, file_.string() + ":3");
+}
+
+TEST_F(SettingsTest, NamesTheLineOfAnUnknownSetting) {
+    write("# comment\nhttp = \"127.0.0.1:1\"\nhtttp = 1\n");
+    EXPECT_EQ(refusal(), file_.string() + ":3: there is no setting `htttp`");
+}
+
+TEST_F(SettingsTest, NamesTheLineOfASyntaxError) {
+    write("http = \"127.0.0.1:1\"\nname = \n");
+    EXPECT_TRUE(refusal().starts_with(file_.string() + ":2: ")) << refusal();
+}
+
+TEST_F(SettingsTest, AMissingFileThatWasAskedForIsAnError) {
+    sources_.file = file_;
+    EXPECT_EQ(refusal(), "there is no settings file " + file_.string());
+}
+
+struct BadSetting {
+    const char* name;
+    const char* value;
+};
+class BadSettings : public SettingsTest, public testing::WithParamInterface<BadSetting> {};
+
+TEST_P(BadSettings, AreRefusedByNameAndOrigin) {
+    sources_.flags[GetParam().name] = GetParam().value;
+    const auto message = refusal();
+    EXPECT_TRUE(message.starts_with("flag --")) << message;
+    EXPECT_NE(message.find("setting `" + std::string(GetParam().name) + "`"), std::string::npos) << message;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, BadSettings,
+                         testing::Values(BadSetting{"http", ""}, BadSetting{"http", "8080"}, BadSetting{"http", "host:65536"},
+                                         BadSetting{"http", ":80"}, BadSetting{"rtmp", "host:x"}, BadSetting{"data", ""},
+                                         BadSetting{"public_url", "live.example.org"},
+                                         BadSetting{"public_url", "ftp://live.example.org"},
+                                         BadSetting{"public_url", "https://live.example.org/path"},
+                                         BadSetting{"rtmp_url", "http://live.example.org"}, BadSetting{"name", ""},
+                                         BadSetting{"registration", "maybe"}, BadSetting{"threads", "65"},
+                                         BadSetting{"threads", "-1"}, BadSetting{"rate_limit_scale", "0"},
+                                         BadSetting{"rate_limit_scale", "100001"}, BadSetting{"log_level", "loud"},
+                                         BadSetting{"reconnect_grace", "30"}, BadSetting{"reconnect_grace", "601s"},
+                                         BadSetting{"thumbnail_interval", "1s"}, BadSetting{"stop_grace", "6m"}));
+
+TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
+    sources_.flags = {{"http", "host:65535"}, {"threads", "64"}, {"rate_limit_scale", "100000"},
+                      {"reconnect_grace", "600s"}, {"thumbnail_interval", "2s"}, {"stop_grace", "5m"},
+                      {"name", std::string(60, 'x')}};
+    EXPECT_EQ(refusal(), "accepted");
+}
+
+TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
+    sources_.flags = {{"relational", "postgres://spaktok:secret@db/spaktok"}, {"name", "A \"quoted\" name"}};
+    const auto first = load();
+    const auto text = describe(first);
+    EXPECT_EQ(text.find("secret"), std::string::npos);
+    EXPECT_NE(text.find("postgres://spaktok:***@db/spaktok"), std::string::npos);
+    sources_.flags.clear();
+    write(text);
+    const auto second = load();
+    EXPECT_EQ(second.name, first.name);
+    EXPECT_EQ(second.document, first.document);
+}
+
+}  // namespace
+}  // namespace spaktok::app

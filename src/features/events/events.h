@@ -1,0 +1,62 @@
+// Events between features: written to `outbox` in the transaction of the change that they tell of, handed on after the commit
+// to whoever subscribed, at least once and in order per aggregate, and deleted once every consumer has had them.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "engines/relational/database.h"
+
+namespace spaktok::events {
+
+struct Event {
+    Uuid id;                     // consumers remember it: delivery is at least once
+    std::string aggregate_type;  // "stream", "user"
+    std::string aggregate_id;
+    std::string type;            // "stream.started"
+    json::Object payload;
+};
+
+// Writes the event into the outbox of a running transaction. Call Dispatcher::poke() after the commit.
+boost::asio::awaitable<void> append(relational::Transaction& tx, Event event);
+
+// Idempotent by Event::id. What it throws is logged and the event is tried again, later ones of its aggregate wait.
+using Consumer = std::function<boost::asio::awaitable<void>(const Event&)>;
+
+// One a process; lives on one I/O thread's executor. `subscribe` before `start`.
+class Dispatcher {
+  public:
+    struct Options {
+        relational::Database& database;
+        const Clock& clock;
+        boost::asio::any_io_executor executor;
+        std::chrono::milliseconds poll_interval{1000};  // finds what a crash left; a poke makes it immediate
+        std::int64_t batch_events_max = 200;
+        std::chrono::milliseconds retry_delay_max{30'000};
+    };
+    explicit Dispatcher(Options options);
+    ~Dispatcher();
+
+    // Consumers of one type run in the order of subscription.
+    void subscribe(std::string type, Consumer consumer);
+    void start();
+    // Thread-safe and cheap: something was committed.
+    void poke();
+    // Finishes the delivery under way; what is left is delivered at the next start.
+    boost::asio::awaitable<void> stop();
+
+  private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace spaktok::events
