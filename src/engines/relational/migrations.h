@@ -14,9 +14,9 @@
 namespace spaktok::relational {
 
 struct Migration {
-    int number;                 // 1, 2, 3 … without gaps
-    std::string_view name;      // "accounts", "streams"
-    std::string_view sqlite;    // statements separated by ';'
+    int number;               // 1, 2, 3 … without gaps
+    std::string_view name;    // "accounts", "streams"
+    std::string_view sqlite;  // statements separated by ';'
     std::string_view postgres;
 };
 
@@ -27,10 +27,15 @@ struct MigrationPlan {
     std::vector<int> applied;
     std::vector<int> pending;
 };
-// Throws Error{conflict} where an applied migration's checksum differs from the program's, or where the database knows a
-// migration that this program does not (it is older than its data).
+// Throws Error{conflict} where an applied migration's checksum differs from the program's, or where the
+// database knows a migration that this program does not (it is older than its data).
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database);
-// Applies what is pending, each in a transaction of its own that takes a lock so that two nodes may start at once.
+// Applies what is pending, each in a transaction of its own that takes a lock so that two nodes may start at
+// once. Returns the plan as it is afterwards: nothing is pending.
 boost::asio::awaitable<MigrationPlan> migrate(Database& database);
+
+// The same for a history of the caller's own.
+boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::span<const Migration> known);
+boost::asio::awaitable<MigrationPlan> migrate(Database& database, std::span<const Migration> known);
 
 }  // namespace spaktok::relational
