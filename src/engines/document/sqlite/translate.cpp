@@ -1,0 +1,239 @@
+#include "engines/document/sqlite/translate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/assert.h"
+#include "engines/document/limits.h"
+#include "engines/document/update.h"
+
+namespace spaktok::document::sqlite {
+
+namespace {
+
+constexpr std::size_t depth_max = 32;  // what json::parse reads back
+
+// The expression must be the same text in an index and in a query, or SQLite does not see that one serves the
+// other.
+std::string expression(std::string_view field) {
+    if (field == "_id") return "id";
+    return "json_extract(body,'$." + std::string(field) + "')";
+}
+
+FieldType type_of(const DocumentShape& shape, std::string_view field) {
+    if (field == "_id") return FieldType::object_id;
+    const auto found =
+        std::find_if(shape.begin(), shape.end(), [&](const auto& each) { return each.first == field; });
+    return found == shape.end() ? FieldType::plain : found->second;
+}
+
+std::string canonical(std::string_view text, FieldType type) {
+    std::optional<std::string> result;
+    switch (type) {
+        case FieldType::timestamp:
+            if (const auto at = parse_rfc3339(text)) result = to_rfc3339(*at);
+            break;
+        case FieldType::uuid:
+            if (const auto id = Uuid::parse(text)) result = id->to_string();
+            break;
+        case FieldType::object_id:
+            if (const auto id = ObjectId::parse(text)) result = id->to_string();
+            break;
+        case FieldType::plain:
+            break;
+    }
+    return result ? *std::move(result) : std::string(text);
+}
+
+void make_canonical(json::Value& value, FieldType type) {
+    if (auto* text = value.if_string()) {
+        const std::string right = canonical(*text, type);
+        if (right != std::string_view(*text)) *text = right;
+    } else if (auto* array = value.if_array()) {
+        for (auto& item : *array)
+            make_canonical(item, type);
+    }
+}
+
+// As json_extract gives it: true and false are 1 and 0.
+json::Value comparable(const Value& value, FieldType type) {
+    json::Value result = to_json(value);
+    make_canonical(result, type);
+    if (const auto* flag = result.if_bool()) result = *flag ? 1 : 0;
+    return result;
+}
+
+Bound to_bound(const json::Value& value) {
+    if (value.is_string()) return std::string(value.get_string());
+    if (value.is_double()) return value.get_double();
+    if (value.is_number()) return json::from_value<std::int64_t>(value);
+    SPAKTOK_ASSERT(value.is_null());  // check_filter lets nothing else through
+    return nullptr;
+}
+
+const char* sign(Condition::Operator op) {
+    switch (op) {
+        case Condition::Operator::less:
+            return "<";
+        case Condition::Operator::less_or_equal:
+            return "<=";
+        case Condition::Operator::greater:
+            return ">";
+        case Condition::Operator::greater_or_equal:
+            return ">=";
+        // IS NOT holds for a missing field too, as $ne does.
+        case Condition::Operator::not_equal:
+            return " IS NOT ";
+        case Condition::Operator::equal:
+        case Condition::Operator::in:
+            return "=";
+    }
+    return "=";
+}
+
+void add_in(Where& where, const Condition& condition, FieldType type) {
+    json::Array values;
+    bool has_null = false;
+    for (const auto& value : condition.values) {
+        json::Value each = comparable(value, type);
+        if (each.is_null()) {
+            has_null = true;
+        } else {
+            values.push_back(std::move(each));
+        }
+    }
+    const std::string field = expression(condition.field);
+    // One parameter for any number of values keeps the text, and with it the prepared statement, the same.
+    const std::string among = field + " IN (SELECT value FROM json_each(?))";
+    where.sql += has_null ? " AND (" + among + " OR " + field + " IS NULL)" : " AND " + among;
+    where.values.emplace_back(boost::json::serialize(values));
+}
+
+void check_value(const json::Value& value, std::size_t depth);
+
+void check_text(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) {
+        throw Error(ErrorCode::invalid_argument, "Text must not contain the character U+0000.");
+    }
+}
+
+void check_object(const json::Object& object, std::size_t depth) {
+    for (const auto& [name, member] : object) {
+        check_text(name);
+        check_value(member, depth + 1);
+    }
+}
+
+void check_value(const json::Value& value, std::size_t depth) {
+    if (depth > depth_max) throw Error(ErrorCode::invalid_argument, "This is nested too deeply.");
+    if (const auto* text = value.if_string()) {
+        check_text(*text);
+    } else if (const auto* array = value.if_array()) {
+        for (const auto& item : *array)
+            check_value(item, depth + 1);
+    } else if (const auto* object = value.if_object()) {
+        check_object(*object, depth);
+    } else if (value.is_double() && !std::isfinite(value.get_double())) {
+        throw Error(ErrorCode::invalid_argument, "A number must be finite.");
+    }
+}
+
+}  // namespace
+
+std::string table_name(std::string_view collection) {
+    return "documents_" + std::string(collection);
+}
+
+Where translate(const Filter& filter, const DocumentShape& shape) {
+    Where where;
+    for (const auto& condition : filter) {
+        const FieldType type = type_of(shape, condition.field);
+        if (condition.op == Condition::Operator::in) {
+            add_in(where, condition, type);
+            continue;
+        }
+        const std::string field = expression(condition.field);
+        Bound value = to_bound(comparable(condition.values.front(), type));
+        const bool equals_nothing =
+            condition.op == Condition::Operator::equal && std::holds_alternative<std::nullptr_t>(value);
+        if (equals_nothing) {
+            where.sql += " AND " + field + " IS NULL";
+            continue;
+        }
+        where.sql += " AND " + field + sign(condition.op) + "?";
+        where.values.push_back(std::move(value));
+    }
+    return where;
+}
+
+std::string order_by(const std::vector<Sort>& sort) {
+    std::string sql;
+    for (const auto& each : sort) {
+        sql += sql.empty() ? " ORDER BY " : ",";
+        sql += expression(each.field) + (each.descending ? " DESC" : "");
+    }
+    return sql;
+}
+
+std::string index_name(std::string_view collection, std::string_view name) {
+    return table_name(collection) + "__" + std::string(name);
+}
+
+std::string create_index(std::string_view collection, const Index& index) {
+    std::string columns;
+    std::string has_all;
+    for (const auto& field : index.fields) {
+        columns +=
+            (columns.empty() ? "" : ", ") + expression(field.field) + (field.descending ? " DESC" : "");
+        has_all += (has_all.empty() ? " WHERE " : " AND ") + expression(field.field) + " IS NOT NULL";
+    }
+    return std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
+           index_name(collection, index.name) + " ON " + table_name(collection) + "(" + columns + ")" +
+           (index.sparse ? has_all : "");
+}
+
+std::string declared_index(std::string_view collection, const spaktok::sqlite::Failure& failure) {
+    const std::string index = failure.violated_index();
+    const std::string prefix = index_name(collection, "");
+    return index.starts_with(prefix) ? index.substr(prefix.size()) : "_id";
+}
+
+void bind(spaktok::sqlite::Rows& rows, const std::vector<Bound>& values) {
+    for (const auto& value : values) {
+        std::visit(
+            [&](const auto& held) {
+                if constexpr (std::same_as<std::remove_cvref_t<decltype(held)>, std::string>) {
+                    rows.bind(std::string_view(held));
+                } else {
+                    rows.bind(held);
+                }
+            },
+            value);
+    }
+}
+
+std::string encode(json::Object& document, const DocumentShape& shape) {
+    check_object(document, 0);
+    for (const auto& [field, type] : shape) {
+        if (type == FieldType::plain) continue;
+        if (auto* value = document.if_contains(field)) make_canonical(*value, type);
+    }
+    auto* id = document.if_contains("_id");
+    const auto parsed = id != nullptr && id->is_string() ? ObjectId::parse(id->get_string()) : std::nullopt;
+    if (!parsed) throw Error(ErrorCode::invalid_argument, "A document needs an _id.", {.field = "_id"});
+    *id = json::Value(boost::json::string(parsed->to_string()));
+    std::string body = boost::json::serialize(document);
+    if (body.size() > document_bytes_max) {
+        throw Error(ErrorCode::payload_too_large, "This is larger than what can be stored.",
+                    {.detail = std::to_string(body.size()) + " bytes"});
+    }
+    return body;
+}
+
+json::Object decode(std::string_view body) {
+    json::Value value = json::parse(body, depth_max + 1);
+    SPAKTOK_ASSERT(value.is_object());
+    return std::move(value.get_object());
+}
+
+}  // namespace spaktok::document::sqlite
