@@ -1,23 +1,38 @@
-// Group commit: what many callers want to write at the same moment is taken from a queue and committed as one batch, each
-// caller with an outcome of its own.
+// Group commit: what many callers want to write at the same moment is taken from a queue and committed as one
+// batch, each caller with an outcome of its own.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "engines/park.h"
 
 namespace spaktok::engines {
 
-// Item: what a caller wants written. Outcome: what it is told. Callers may be on any thread; each is resumed on its own
-// executor. `commit` runs on the batcher's executor, one batch at a time, and returns one outcome an item, in order;
-// what it throws is thrown to every caller of the batch. Batches form by themselves: while one commits, the next queues.
+// Item: what a caller wants written. Outcome: what it is told. Callers may be on any thread; each is resumed
+// on its own executor. `commit` runs on the batcher's executor, one batch at a time, and returns one outcome
+// an item, in order; what it throws is thrown to every caller of the batch. Batches form by themselves: while
+// one commits, the next queues.
+//
+// The batcher may be destroyed while callers wait: what they submitted is still committed. What `commit` uses
+// must live until then, so its owner awaits stop() first.
 template <class Item, class Outcome>
 class Batcher {
   public:
@@ -28,14 +43,137 @@ class Batcher {
     };
     using Commit = std::function<boost::asio::awaitable<std::vector<Outcome>>(std::vector<Item>)>;
 
-    Batcher(boost::asio::any_io_executor executor, Options options, Commit commit);
+    Batcher(boost::asio::any_io_executor executor, Options options, Commit commit)
+        : state_(std::make_shared<State>(std::move(executor), std::move(options), std::move(commit))) {}
+
     // Returns once the item's batch is committed. Cancelling the caller does not take the item back.
-    boost::asio::awaitable<Outcome> submit(Item item);
-    // Commits what is queued and refuses what comes later.
-    boost::asio::awaitable<void> stop();
+    // Throws Error{unavailable} when the queue is full or the batcher has stopped, and what `commit` throws.
+    boost::asio::awaitable<Outcome> submit(Item item) { return submit_to(state_, std::move(item)); }
+
+    // Commits what is queued and refuses what comes later. From any thread.
+    boost::asio::awaitable<void> stop() { return stop_state(state_); }
 
   private:
-    struct State;
+    // Where a caller waits; lives in the caller's frame.
+    struct Answer {
+        std::optional<Outcome> outcome;
+        std::exception_ptr error;
+    };
+    struct Waiting {
+        Item item;
+        Answer* answer;
+        Resume resume;
+    };
+    struct State {
+        State(boost::asio::any_io_executor on, Options with, Commit by)
+            : executor(std::move(on)), options(std::move(with)), commit(std::move(by)) {}
+
+        const boost::asio::any_io_executor executor;
+        const Options options;
+        const Commit commit;
+        std::mutex mutex;
+        std::deque<Waiting> queue;
+        std::vector<Resume> stoppers;
+        bool committing = false;  // a drain is running or has been started
+        bool stopping = false;
+    };
+
+    static boost::asio::awaitable<Outcome> submit_to(std::shared_ptr<State> state, Item item) {
+        Answer answer;
+        co_await park(
+            [&](Resume resume) { enqueue(state, Waiting{std::move(item), &answer, std::move(resume)}); });
+        if (answer.error) std::rethrow_exception(answer.error);
+        co_return std::move(*answer.outcome);
+    }
+
+    static void enqueue(const std::shared_ptr<State>& state, Waiting waiting) {
+        bool start_draining = false;
+        std::string_view refusal;
+        {
+            const std::lock_guard lock(state->mutex);
+            if (state->stopping) {
+                refusal = "has stopped";
+            } else if (state->queue.size() >= state->options.queue_items_max) {
+                refusal = "has a full queue";
+            } else {
+                state->queue.push_back(std::move(waiting));
+                start_draining = !std::exchange(state->committing, true);
+            }
+        }
+        if (start_draining) boost::asio::co_spawn(state->executor, drain(state), boost::asio::detached);
+        if (refusal.empty()) return;
+        waiting.answer->error = std::make_exception_ptr(
+            Error(ErrorCode::unavailable, "The server has more to do than it can; try again in a moment.",
+                  {.detail = state->options.name + " " + std::string(refusal),
+                   .retry_after = std::chrono::seconds{1}}));
+        waiting.resume();
+    }
+
+    static boost::asio::awaitable<void> drain(std::shared_ptr<State> state) {
+        // To the end of this turn of the loop: whoever is about to submit in it joins the first batch.
+        co_await boost::asio::post(state->executor, boost::asio::use_awaitable);
+        while (true) {
+            auto batch = take(*state);
+            if (batch.empty()) co_return;
+            co_await commit_batch(*state, batch);
+            for (auto& waiting : batch)
+                std::exchange(waiting.resume, nullptr)();
+        }
+    }
+
+    // The next batch; empty where the drain ends.
+    static std::vector<Waiting> take(State& state) {
+        std::vector<Waiting> batch;
+        std::vector<Resume> stoppers;
+        {
+            const std::lock_guard lock(state.mutex);
+            const auto count = std::min(state.queue.size(), state.options.batch_items_max);
+            batch.reserve(count);
+            for (std::size_t taken = 0; taken < count; ++taken) {
+                batch.push_back(std::move(state.queue.front()));
+                state.queue.pop_front();
+            }
+            if (batch.empty()) {
+                state.committing = false;
+                stoppers.swap(state.stoppers);
+            }
+        }
+        for (auto& stopper : stoppers)
+            std::exchange(stopper, nullptr)();
+        return batch;
+    }
+
+    static boost::asio::awaitable<void> commit_batch(State& state, std::vector<Waiting>& batch) {
+        std::vector<Item> items;
+        items.reserve(batch.size());
+        for (auto& waiting : batch)
+            items.push_back(std::move(waiting.item));
+        try {
+            auto outcomes = co_await state.commit(std::move(items));
+            SPAKTOK_ASSERT(outcomes.size() == batch.size());
+            for (std::size_t index = 0; index < batch.size(); ++index) {
+                batch[index].answer->outcome.emplace(std::move(outcomes[index]));
+            }
+        } catch (...) {
+            for (auto& waiting : batch)
+                waiting.answer->error = std::current_exception();
+        }
+    }
+
+    static boost::asio::awaitable<void> stop_state(std::shared_ptr<State> state) {
+        co_await park([&](Resume resume) {
+            {
+                const std::lock_guard lock(state->mutex);
+                state->stopping = true;
+                if (state->committing) {
+                    state->stoppers.push_back(std::move(resume));
+                    return;
+                }
+            }
+            resume();
+        });
+    }
+
     std::shared_ptr<State> state_;
 };
 

@@ -108,7 +108,7 @@ void Connection::configure(Access access) {
         execute("PRAGMA query_only = ON", "open");
     }
     execute(
-        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA "
+        "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA "
         "cache_size = -8192;",
         "open");
     // Cells that point where they should not are an error, instead of anything at all.

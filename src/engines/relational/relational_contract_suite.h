@@ -1,0 +1,99 @@
+// The contract of the relational port: one suite, run on every adapter. An adapter is plugged in by one
+// INSTANTIATE_TEST_SUITE_P in relational_contract_suite.cpp with what makes a place for a test's data.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include "engines/relational/database.h"
+
+namespace spaktok::relational::contract {
+
+// Where one test's data is; empty at first, removed when destroyed.
+class Place {
+  public:
+    virtual ~Place() = default;
+    // May be opened several times at once, also by several processes.
+    virtual std::string url() const = 0;
+};
+
+// A folder of its own below the system's temporary one.
+class SqlitePlace final : public Place {
+  public:
+    SqlitePlace();
+    ~SqlitePlace() override;
+    SqlitePlace(const SqlitePlace&) = delete;
+    SqlitePlace& operator=(const SqlitePlace&) = delete;
+    std::string url() const override { return "sqlite:" + file().string(); }
+    std::filesystem::path file() const { return folder_ / "test.db"; }
+
+  private:
+    std::filesystem::path folder_;
+};
+
+struct Adapter {
+    std::string name;
+    std::function<std::unique_ptr<Place>()> make_place;
+
+    friend void PrintTo(const Adapter& adapter, std::ostream* out) { *out << adapter.name; }
+};
+
+// Runs the work to its end on the calling thread and returns or throws what it does.
+template <class T>
+T run(boost::asio::awaitable<T> work) {
+    boost::asio::io_context context(1);
+    std::exception_ptr thrown;
+    if constexpr (std::is_void_v<T>) {
+        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
+        context.run();
+        if (thrown) std::rethrow_exception(thrown);
+    } else {
+        std::optional<T> result;
+        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
+            thrown = error;
+            if (!error) result.emplace(std::move(value));
+        });
+        context.run();
+        if (thrown) std::rethrow_exception(thrown);
+        return std::move(*result);
+    }
+}
+
+// The error that the work throws; fails the test where it throws none.
+template <class T>
+Error error_of(boost::asio::awaitable<T> work) {
+    try {
+        run(std::move(work));
+    } catch (const Error& error) {
+        return error;
+    }
+    ADD_FAILURE() << "did not throw";
+    return Error(ErrorCode::internal, "did not throw");
+}
+
+class RelationalContract : public testing::TestWithParam<Adapter> {
+  protected:
+    void SetUp() override { database_ = reopen(); }
+    std::unique_ptr<Database> reopen(OpenOptions options = {}) { return open(place_->url(), options); }
+    // Runs statements in the engine's own dialect.
+    void script(std::string sqlite, std::string postgres);
+    Database& database() { return *database_; }
+
+    std::unique_ptr<Place> place_ = GetParam().make_place();
+    std::unique_ptr<Database> database_;
+};
+
+// The same under another name: its tests run under ThreadSanitizer as well.
+class RelationalContractConcurrent : public RelationalContract {};
+
+}  // namespace spaktok::relational::contract
