@@ -27,8 +27,9 @@ CREATE INDEX idx_streams_user_id ON streams (user_id, id DESC);
 CREATE INDEX idx_streams_status ON streams (status, id DESC);
 -- All streams, newest first.
 CREATE INDEX idx_streams_created_at ON streams (created_at DESC, id DESC);
--- What comes next, soonest first. Queries must say status = 'scheduled' in their text for a partial index to serve them.
-CREATE INDEX idx_streams_scheduled_for ON streams (scheduled_for, id) WHERE status = 'scheduled';
+-- What comes next, soonest first. Queries must say status = 'scheduled' in their text for a partial index to serve them;
+-- status stands first all the same, or SQLite's planner prefers idx_streams_status and sorts.
+CREATE INDEX idx_streams_scheduled_for ON streams (status, scheduled_for, id) WHERE status = 'scheduled';
 
 -- What a publisher authenticates with: shown once, stored as a hash, one a person.
 CREATE TABLE stream_keys (
