@@ -1,4 +1,4 @@
-#include <gtest/gtest.h>
+#include <latch>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -6,7 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
-#include <latch>
+#include <gtest/gtest.h>
 
 #include "base/deadline.h"
 #include "base/error.h"
@@ -58,10 +58,13 @@ TEST(Deadline, GivesTheResultOfWorkThatEndsInTime) {
     EXPECT_EQ(run(with_deadline(answer_after(milliseconds(1), 42), milliseconds(5000))), 42);
 }
 
-TEST(Deadline, ThrowsWhatTheWorkThrows) { EXPECT_EQ(code_of(with_deadline(fail(), milliseconds(5000))), ErrorCode::conflict); }
+TEST(Deadline, ThrowsWhatTheWorkThrows) {
+    EXPECT_EQ(code_of(with_deadline(fail(), milliseconds(5000))), ErrorCode::conflict);
+}
 
 TEST(Deadline, CancelsWorkThatTakesTooLong) {
-    EXPECT_EQ(code_of(with_deadline(wait_for(std::chrono::hours(1)), milliseconds(1))), ErrorCode::deadline_exceeded);
+    EXPECT_EQ(code_of(with_deadline(wait_for(std::chrono::hours(1)), milliseconds(1))),
+              ErrorCode::deadline_exceeded);
 }
 
 TEST(Deadline, ForwardsTheCancellationOfItsCaller) {
@@ -76,7 +79,9 @@ TEST(Deadline, ForwardsTheCancellationOfItsCaller) {
         const OnExit on_exit{flag};
         co_await with_deadline(wait_for(std::chrono::hours(1)), std::chrono::hours(1));
     }(unwound));
-    asio::co_spawn(context, [](TaskGroup& owner) -> asio::awaitable<void> { co_await owner.stop(); }(group), asio::detached);
+    asio::co_spawn(
+        context, [](TaskGroup& owner) -> asio::awaitable<void> { co_await owner.stop(); }(group),
+        asio::detached);
     context.run();
     EXPECT_TRUE(unwound);
     EXPECT_EQ(group.running(), 0U);
@@ -85,7 +90,9 @@ TEST(Deadline, ForwardsTheCancellationOfItsCaller) {
 TEST(TaskGroup, RefusesTasksOnceStopping) {
     asio::io_context context(1);
     TaskGroup group(context.get_executor(), "test");
-    asio::co_spawn(context, [](TaskGroup& owner) -> asio::awaitable<void> { co_await owner.stop(); }(group), asio::detached);
+    asio::co_spawn(
+        context, [](TaskGroup& owner) -> asio::awaitable<void> { co_await owner.stop(); }(group),
+        asio::detached);
     context.run();
     group.spawn(wait_for(std::chrono::hours(1)));
     EXPECT_EQ(group.running(), 0U);
@@ -108,19 +115,24 @@ TEST(WorkerPoolConcurrent, ReturnsEachCallersOwnResult) {
         results.push_back(asio::co_spawn(context, pool.run([i] { return i * i; }), asio::use_future));
     }
     context.run();
-    for (int i = 0; i < 500; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(), i * i);
+    for (int i = 0; i < 500; ++i)
+        EXPECT_EQ(results[static_cast<std::size_t>(i)].get(), i * i);
 }
 
 TEST(WorkerPoolConcurrent, RefusesAtItsLimitAndNotBefore) {
     std::latch release(1);
     std::latch started(1);
     WorkerPool pool({.name = "test", .threads = 1, .queue_jobs_max = 2});
-    ASSERT_TRUE(pool.try_post([&] { started.count_down(); release.wait(); }));
+    ASSERT_TRUE(pool.try_post([&] {
+        started.count_down();
+        release.wait();
+    }));
     started.wait();  // the only thread is busy: what follows queues
     EXPECT_TRUE(pool.try_post([] {}));
     EXPECT_TRUE(pool.try_post([] {}));
     EXPECT_FALSE(pool.try_post([] {}));
-    EXPECT_EQ(code_of([](WorkerPool& full) -> asio::awaitable<void> { co_await full.run([] {}); }(pool)), ErrorCode::unavailable);
+    EXPECT_EQ(code_of([](WorkerPool& full) -> asio::awaitable<void> { co_await full.run([] {}); }(pool)),
+              ErrorCode::unavailable);
     release.count_down();
 }
 

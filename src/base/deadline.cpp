@@ -1,5 +1,8 @@
 #include "base/deadline.h"
 
+#include <exception>
+#include <memory>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
@@ -9,8 +12,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <exception>
-#include <memory>
 
 #include "base/error.h"
 
@@ -22,7 +23,7 @@ namespace {
 
 struct Race {
     explicit Race(const asio::any_io_executor& executor) : timer(executor) {}
-    asio::steady_timer timer;               // cancelled by whoever ends first
+    asio::steady_timer timer;  // cancelled by whoever ends first
     asio::cancellation_signal cancel_work;
     std::exception_ptr failure;
     bool ended = false;
@@ -33,7 +34,8 @@ struct Race {
 asio::awaitable<void> with_deadline(asio::awaitable<void> work, std::chrono::milliseconds limit) {
     const auto executor = co_await asio::this_coro::executor;
     auto race = std::make_shared<Race>(executor);
-    // The caller's cancellation arrives at the timer below; here it must not throw before the work has unwound.
+    // The caller's cancellation arrives at the timer below; here it must not throw before the work has
+    // unwound.
     co_await asio::this_coro::throw_if_cancelled(false);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     asio::co_spawn(executor, std::move(work),
@@ -59,7 +61,8 @@ asio::awaitable<void> with_deadline(asio::awaitable<void> work, std::chrono::mil
             boost::system::error_code ignored;
             co_await race->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         }
-        if (expired && !cancelled) throw Error(ErrorCode::deadline_exceeded, "This took too long. Try again.");
+        if (expired && !cancelled)
+            throw Error(ErrorCode::deadline_exceeded, "This took too long. Try again.");
     }
     if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
     if (race->failure) std::rethrow_exception(race->failure);

@@ -8,9 +8,11 @@
 
 namespace spaktok {
 
-// Throws Error{deadline_exceeded} after `limit`, having cancelled `work` (terminal) and waited for it to unwind. Rethrows what
-// `work` throws. The caller's cancellation is forwarded to it. For a single-threaded executor.
-boost::asio::awaitable<void> with_deadline(boost::asio::awaitable<void> work, std::chrono::milliseconds limit);
+// Throws Error{deadline_exceeded} after `limit`, having cancelled `work` (terminal) and waited for it to
+// unwind. Rethrows what `work` throws. The caller's cancellation is forwarded to it. For a single-threaded
+// executor.
+boost::asio::awaitable<void> with_deadline(boost::asio::awaitable<void> work,
+                                           std::chrono::milliseconds limit);
 
 template <class T>
 boost::asio::awaitable<void> store_result(boost::asio::awaitable<T> work, std::optional<T>& result) {

@@ -1,4 +1,5 @@
-// The one error model of the program. Codes know no protocol; `http` and `gateway` map them in one place each.
+// The one error model of the program. Codes know no protocol; `http` and `gateway` map them in one place
+// each.
 #pragma once
 
 #include <chrono>
@@ -10,29 +11,30 @@
 namespace spaktok {
 
 enum class ErrorCode {
-    invalid_argument,     // the request is malformed or a field breaks a rule; `field` says which
-    unauthenticated,      // no valid session or credentials
-    forbidden,            // known, but not allowed
+    invalid_argument,  // the request is malformed or a field breaks a rule; `field` says which
+    unauthenticated,   // no valid session or credentials
+    forbidden,         // known, but not allowed
     not_found,
-    conflict,             // breaks a uniqueness or state rule (name taken, stream already ended)
+    conflict,  // breaks a uniqueness or state rule (name taken, stream already ended)
     payload_too_large,
     unsupported_media,
     range_not_satisfiable,
     precondition_failed,
-    rate_limited,         // retry_after says when
-    unavailable,          // an engine is gone, a queue is full; retry_after says when
+    rate_limited,  // retry_after says when
+    unavailable,   // an engine is gone, a queue is full; retry_after says when
     deadline_exceeded,
     insufficient_funds,
-    internal,             // a bug or a broken environment; the detail goes to the log only
+    internal,  // a bug or a broken environment; the detail goes to the log only
 };
 
 // "not_found" for ErrorCode::not_found: stable, part of the API.
 std::string_view to_string(ErrorCode code);
 
 struct ErrorOptions {
-    std::string field;     // the JSON field or parameter in question
-    std::string reason;    // a stable word that clients branch on ("username_taken"); empty: the code says enough
-    std::string detail;    // internal: for the log, never for a client
+    std::string field;  // the JSON field or parameter in question
+    std::string
+        reason;  // a stable word that clients branch on ("username_taken"); empty: the code says enough
+    std::string detail;  // internal: for the log, never for a client
     std::optional<std::chrono::milliseconds> retry_after;
 };
 

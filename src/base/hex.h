@@ -17,7 +17,8 @@ inline void append_byte(std::string& text, std::uint8_t byte) {
 inline std::string encode(std::span<const std::uint8_t> bytes) {
     std::string text;
     text.reserve(bytes.size() * 2);
-    for (const auto byte : bytes) append_byte(text, byte);
+    for (const auto byte : bytes)
+        append_byte(text, byte);
     return text;
 }
 

@@ -1,13 +1,13 @@
 #include "base/io_threads.h"
 
-#include <pthread.h>
-
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <pthread.h>
 
 #include "base/assert.h"
 #include "base/timer_wheel.h"
@@ -33,10 +33,13 @@ struct IoThreads::State {
 
 IoThreads::IoThreads(std::size_t threads) : state_(std::make_unique<State>()) {
     SPAKTOK_ASSERT(threads > 0);
-    for (std::size_t i = 0; i < threads; ++i) state_->threads.push_back(std::make_unique<Thread>());
+    for (std::size_t i = 0; i < threads; ++i)
+        state_->threads.push_back(std::make_unique<Thread>());
 }
 
-IoThreads::~IoThreads() { stop(); }
+IoThreads::~IoThreads() {
+    stop();
+}
 
 void IoThreads::start() {
     for (std::size_t i = 0; i < state_->threads.size(); ++i) {
@@ -60,10 +63,18 @@ void IoThreads::stop() {
     }
 }
 
-std::size_t IoThreads::size() const { return state_->threads.size(); }
-boost::asio::io_context& IoThreads::context(std::size_t index) { return state_->threads[index]->context; }
-std::size_t IoThreads::next() { return state_->turn.fetch_add(1, std::memory_order_relaxed) % size(); }
-TimerWheel& IoThreads::wheel(std::size_t index) { return state_->threads[index]->wheel; }
+std::size_t IoThreads::size() const {
+    return state_->threads.size();
+}
+boost::asio::io_context& IoThreads::context(std::size_t index) {
+    return state_->threads[index]->context;
+}
+std::size_t IoThreads::next() {
+    return state_->turn.fetch_add(1, std::memory_order_relaxed) % size();
+}
+TimerWheel& IoThreads::wheel(std::size_t index) {
+    return state_->threads[index]->wheel;
+}
 
 std::size_t IoThreads::current() {
     SPAKTOK_ASSERT(current_index != none);

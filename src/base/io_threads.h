@@ -1,5 +1,5 @@
-// The program's I/O threads: as many as asked, each with one single-threaded io_context. A connection stays on its thread for
-// life, so its state needs no lock; what crosses threads is posted.
+// The program's I/O threads: as many as asked, each with one single-threaded io_context. A connection stays
+// on its thread for life, so its state needs no lock; what crosses threads is posted.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class IoThreads {
     IoThreads& operator=(const IoThreads&) = delete;
 
     void start();
-    // Lets the handler that runs on each thread end, then returns when every thread has left its loop. What is still queued is
-    // destroyed without running when this object is.
+    // Lets the handler that runs on each thread end, then returns when every thread has left its loop. What
+    // is still queued is destroyed without running when this object is.
     void stop();
 
     std::size_t size() const;

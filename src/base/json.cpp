@@ -21,7 +21,8 @@ bool has_zero(const Value& value) {
                 if (key.find('\0') != std::string_view::npos || has_zero(item)) return true;
             }
             return false;
-        default: return false;
+        default:
+            return false;
     }
 }
 
@@ -33,10 +34,12 @@ Value parse(std::string_view text, std::size_t depth_max) {
     boost::system::error_code error;
     auto value = boost::json::parse(text, error, {}, options);
     if (error) {
-        throw Error(ErrorCode::invalid_argument, "The body is not valid JSON.", {.reason = "invalid_json", .detail = error.message()});
+        throw Error(ErrorCode::invalid_argument, "The body is not valid JSON.",
+                    {.reason = "invalid_json", .detail = error.message()});
     }
     if (has_zero(value)) {
-        throw Error(ErrorCode::invalid_argument, "Text must not contain the character U+0000.", {.reason = "invalid_json"});
+        throw Error(ErrorCode::invalid_argument, "Text must not contain the character U+0000.",
+                    {.reason = "invalid_json"});
     }
     return value;
 }
@@ -49,7 +52,8 @@ void wrong_type(std::string_view field, std::string_view expected) {
 }
 
 void missing(std::string_view field) {
-    throw Error(ErrorCode::invalid_argument, "This is required.", {.field = std::string(field), .reason = "missing_field"});
+    throw Error(ErrorCode::invalid_argument, "This is required.",
+                {.field = std::string(field), .reason = "missing_field"});
 }
 
 std::string join(std::string_view parent, std::string_view member) {

@@ -5,10 +5,10 @@
 //   json::to_value(profile)            // {"username": …, "bio": null, "created_at": "2026-…Z"}
 //   json::from_value<Profile>(value)   // throws Error{invalid_argument, field} where a type does not fit
 //
-// Mapping: bool, integers, double, std::string, Uuid, Id<>, ObjectId and Timestamp as strings, Money as integer minor
-// units, std::optional (null or absent), std::vector, boost::json::value as is, described enums by name, described structs.
-// Reading ignores unknown members (clients may be newer) and refuses an object in which a member that is not a
-// std::optional is missing.
+// Mapping: bool, integers, double, std::string, Uuid, Id<>, ObjectId and Timestamp as strings, Money as
+// integer minor units, std::optional (null or absent), std::vector, boost::json::value as is, described enums
+// by name, described structs. Reading ignores unknown members (clients may be newer) and refuses an object in
+// which a member that is not a std::optional is missing.
 #pragma once
 
 #include <concepts>
@@ -35,7 +35,8 @@ using Value = boost::json::value;
 using Object = boost::json::object;
 using Array = boost::json::array;
 
-// Parses text of at most `depth_max` nested values; throws Error{invalid_argument}. U+0000 in any string is refused.
+// Parses text of at most `depth_max` nested values; throws Error{invalid_argument}. U+0000 in any string is
+// refused.
 Value parse(std::string_view text, std::size_t depth_max = 32);
 
 namespace detail {
@@ -80,7 +81,8 @@ Value to_value(const T& value) {
     } else if constexpr (detail::is_vector<T>::value) {
         Array array;
         array.reserve(value.size());
-        for (const auto& item : value) array.push_back(to_value(item));
+        for (const auto& item : value)
+            array.push_back(to_value(item));
         return array;
     } else if constexpr (has_describe_enumerators<T>::value) {
         return Value(boost::json::string(boost::describe::enum_to_string(value, "")));
@@ -139,11 +141,13 @@ T from_value(const Value& value, std::string_view field = "") {
         if (!value.is_array()) detail::wrong_type(field, "an array");
         T items;
         items.reserve(value.get_array().size());
-        for (const auto& item : value.get_array()) items.push_back(from_value<typename T::value_type>(item, field));
+        for (const auto& item : value.get_array())
+            items.push_back(from_value<typename T::value_type>(item, field));
         return items;
     } else if constexpr (has_describe_enumerators<T>::value) {
         T result{};
-        if (!value.is_string() || !boost::describe::enum_from_string(std::string(value.get_string()).c_str(), result)) {
+        if (!value.is_string() ||
+            !boost::describe::enum_from_string(std::string(value.get_string()).c_str(), result)) {
             detail::wrong_type(field, "one of the known words");
         }
         return result;

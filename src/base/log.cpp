@@ -1,11 +1,11 @@
 #include "base/log.h"
 
+#include <atomic>
+#include <chrono>
+
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <boost/json/serialize.hpp>
-#include <chrono>
 
 #include "base/timestamp.h"
 
@@ -18,10 +18,14 @@ std::atomic<Format> format_now{Format::text};
 
 std::string_view name_of(Level level) {
     switch (level) {
-        case Level::debug: return "debug";
-        case Level::info: return "info";
-        case Level::warning: return "warning";
-        case Level::error: return "error";
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warning:
+            return "warning";
+        case Level::error:
+            return "error";
     }
     return "";
 }
@@ -34,13 +38,16 @@ bool is_plain(std::string_view value) {
     return true;
 }
 
-std::string json_string(std::string_view text) { return boost::json::serialize(boost::json::string_view(text)); }
+std::string json_string(std::string_view text) {
+    return boost::json::serialize(boost::json::string_view(text));
+}
 
 std::string as_text(std::string_view time, Level level, std::string_view message, Fields fields) {
     std::string line = fmt::format("{} {:7} {}", time, name_of(level), message);
     for (const auto& field : fields) {
-        line += fmt::format(" {}={}", field.name(),
-                            is_plain(field.value()) ? std::string(field.value()) : json_string(field.value()));
+        line +=
+            fmt::format(" {}={}", field.name(),
+                        is_plain(field.value()) ? std::string(field.value()) : json_string(field.value()));
     }
     return line;
 }
@@ -73,11 +80,21 @@ void configure(Options options) {
     format_now = options.format;
 }
 
-bool enabled(Level level) { return level >= level_now.load(std::memory_order_relaxed); }
+bool enabled(Level level) {
+    return level >= level_now.load(std::memory_order_relaxed);
+}
 
-void debug(std::string_view message, Fields fields) { write(Level::debug, message, fields); }
-void info(std::string_view message, Fields fields) { write(Level::info, message, fields); }
-void warning(std::string_view message, Fields fields) { write(Level::warning, message, fields); }
-void error(std::string_view message, Fields fields) { write(Level::error, message, fields); }
+void debug(std::string_view message, Fields fields) {
+    write(Level::debug, message, fields);
+}
+void info(std::string_view message, Fields fields) {
+    write(Level::info, message, fields);
+}
+void warning(std::string_view message, Fields fields) {
+    write(Level::warning, message, fields);
+}
+void error(std::string_view message, Fields fields) {
+    write(Level::error, message, fields);
+}
 
 }  // namespace spaktok::log

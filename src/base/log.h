@@ -13,7 +13,8 @@ namespace spaktok::log {
 enum class Level { debug, info, warning, error };
 enum class Format { text, json };
 
-// A name and a value; values are rendered at once (text quotes what has spaces, JSON keeps numbers and booleans).
+// A name and a value; values are rendered at once (text quotes what has spaces, JSON keeps numbers and
+// booleans).
 class Field {
   public:
     Field(std::string_view name, std::string_view value) : name_(name), value_(value), quoted_(true) {}

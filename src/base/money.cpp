@@ -1,8 +1,8 @@
 #include "base/money.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "base/assert.h"
 
@@ -30,7 +30,8 @@ std::optional<Money> Money::parse(std::string_view decimal) {
 }
 
 std::string Money::to_string() const {
-    const auto magnitude = minor_ < 0 ? 0 - static_cast<std::uint64_t>(minor_) : static_cast<std::uint64_t>(minor_);
+    const auto magnitude =
+        minor_ < 0 ? 0 - static_cast<std::uint64_t>(minor_) : static_cast<std::uint64_t>(minor_);
     return fmt::format("{}{}.{:02}", minor_ < 0 ? "-" : "", magnitude / 100, magnitude % 100);
 }
 

@@ -15,9 +15,12 @@ ObjectId ObjectId::make(Timestamp at, Random& random) {
     const auto seconds = static_cast<std::uint32_t>(to_unix_milliseconds(at) / 1000);
     const std::uint32_t count = counter.fetch_add(1) & 0xff'ffff;
     std::array<std::uint8_t, 12> bytes{};
-    for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
-    for (std::size_t i = 0; i < 5; ++i) bytes[4 + i] = static_cast<std::uint8_t>(process >> (32 - 8 * i));
-    for (std::size_t i = 0; i < 3; ++i) bytes[9 + i] = static_cast<std::uint8_t>(count >> (16 - 8 * i));
+    for (std::size_t i = 0; i < 4; ++i)
+        bytes[i] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
+    for (std::size_t i = 0; i < 5; ++i)
+        bytes[4 + i] = static_cast<std::uint8_t>(process >> (32 - 8 * i));
+    for (std::size_t i = 0; i < 3; ++i)
+        bytes[9 + i] = static_cast<std::uint8_t>(count >> (16 - 8 * i));
     return ObjectId(bytes);
 }
 
@@ -32,6 +35,8 @@ std::optional<ObjectId> ObjectId::parse(std::string_view text) {
     return ObjectId(bytes);
 }
 
-std::string ObjectId::to_string() const { return hex::encode(bytes_); }
+std::string ObjectId::to_string() const {
+    return hex::encode(bytes_);
+}
 
 }  // namespace spaktok

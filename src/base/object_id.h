@@ -20,7 +20,8 @@ class ObjectId {
     constexpr ObjectId() = default;
     explicit constexpr ObjectId(const std::array<std::uint8_t, 12>& bytes) : bytes_(bytes) {}
 
-    // Four bytes of Unix seconds, five random bytes of this process, three of a counter. Sorts by the second it was made in.
+    // Four bytes of Unix seconds, five random bytes of this process, three of a counter. Sorts by the second
+    // it was made in.
     static ObjectId make(Timestamp at, Random& random);
     static std::optional<ObjectId> parse(std::string_view text);
 

@@ -1,9 +1,9 @@
 #include "base/random.h"
 
-#include <sodium.h>
-
 #include <array>
 #include <vector>
+
+#include <sodium.h>
 
 #include "base/assert.h"
 
@@ -13,7 +13,8 @@ std::uint64_t Random::next() {
     std::array<std::uint8_t, 8> bytes{};
     fill(bytes);
     std::uint64_t value = 0;
-    for (const auto byte : bytes) value = value << 8 | byte;
+    for (const auto byte : bytes)
+        value = value << 8 | byte;
     return value;
 }
 
@@ -37,7 +38,9 @@ std::string Random::token(std::size_t bytes) {
     return text;
 }
 
-void SystemRandom::fill(std::span<std::uint8_t> bytes) { randombytes_buf(bytes.data(), bytes.size()); }
+void SystemRandom::fill(std::span<std::uint8_t> bytes) {
+    randombytes_buf(bytes.data(), bytes.size());
+}
 
 void SeededRandom::fill(std::span<std::uint8_t> bytes) {
     const std::scoped_lock lock(mutex_);

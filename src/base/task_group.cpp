@@ -1,5 +1,7 @@
 #include "base/task_group.h"
 
+#include <list>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -8,7 +10,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <list>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -30,14 +31,16 @@ struct TaskGroup::State {
     void cancel_all() {
         stopping = true;
         // A task may end, and so leave the list, while its signal is emitted.
-        for (auto it = signals.begin(); it != signals.end();) (it++)->emit(asio::cancellation_type::terminal);
+        for (auto it = signals.begin(); it != signals.end();)
+            (it++)->emit(asio::cancellation_type::terminal);
     }
 
     void log_failure(const std::exception_ptr& failure) const {
         try {
             std::rethrow_exception(failure);
         } catch (const Error& error) {
-            log::error("background task failed", {{"task", name}, {"error", error.message()}, {"detail", error.detail()}});
+            log::error("background task failed",
+                       {{"task", name}, {"error", error.message()}, {"detail", error.detail()}});
         } catch (const boost::system::system_error& error) {
             if (error.code() != asio::error::operation_aborted) {
                 log::error("background task failed", {{"task", name}, {"error", error.what()}});
@@ -56,12 +59,13 @@ TaskGroup::~TaskGroup() = default;
 void TaskGroup::spawn(asio::awaitable<void> task) {
     if (state_->stopping) return;
     const auto signal = state_->signals.emplace(state_->signals.end());
-    asio::co_spawn(state_->executor, std::move(task),
-                   asio::bind_cancellation_slot(signal->slot(), [state = state_, signal](std::exception_ptr failure) {
-                       state->signals.erase(signal);
-                       if (failure) state->log_failure(failure);
-                       if (state->signals.empty()) state->empty.cancel();
-                   }));
+    asio::co_spawn(
+        state_->executor, std::move(task),
+        asio::bind_cancellation_slot(signal->slot(), [state = state_, signal](std::exception_ptr failure) {
+            state->signals.erase(signal);
+            if (failure) state->log_failure(failure);
+            if (state->signals.empty()) state->empty.cancel();
+        }));
 }
 
 void TaskGroup::request_stop() {
@@ -78,7 +82,11 @@ asio::awaitable<void> TaskGroup::stop() {
     }
 }
 
-std::size_t TaskGroup::running() const { return state_->signals.size(); }
-const asio::any_io_executor& TaskGroup::executor() const { return state_->executor; }
+std::size_t TaskGroup::running() const {
+    return state_->signals.size();
+}
+const asio::any_io_executor& TaskGroup::executor() const {
+    return state_->executor;
+}
 
 }  // namespace spaktok

@@ -10,8 +10,9 @@
 
 namespace spaktok {
 
-// Lives on the thread of its executor (a single-threaded io_context); only `request_stop` may be called from elsewhere.
-// A task that throws anything but a cancellation is logged under `name` and ends; the group goes on.
+// Lives on the thread of its executor (a single-threaded io_context); only `request_stop` may be called from
+// elsewhere. A task that throws anything but a cancellation is logged under `name` and ends; the group goes
+// on.
 class TaskGroup {
   public:
     TaskGroup(boost::asio::any_io_executor executor, std::string name);

@@ -14,18 +14,21 @@ TimerWheel::~TimerWheel() = default;
 TimerWheel::Deadline::Deadline(TimerWheel& wheel, std::function<void()> expired)
     : wheel_(wheel), expired_(std::move(expired)) {}
 
-TimerWheel::Deadline::~Deadline() { clear(); }
+TimerWheel::Deadline::~Deadline() {
+    clear();
+}
 
 void TimerWheel::Deadline::set(std::chrono::milliseconds from_now) {
     // An idle wheel stands still: bring it to the present before counting ticks from it.
     if (wheel_.placed_count_ == 0) {
         const auto elapsed = std::chrono::steady_clock::now() - wheel_.started_;
-        wheel_.now_tick_ = std::max<std::uint64_t>(wheel_.now_tick_, static_cast<std::uint64_t>(elapsed / tick) + 1);
+        wheel_.now_tick_ =
+            std::max<std::uint64_t>(wheel_.now_tick_, static_cast<std::uint64_t>(elapsed / tick) + 1);
     }
     const auto ticks = std::max<std::int64_t>(1, (from_now + tick - std::chrono::milliseconds(1)) / tick + 1);
     due_tick_ = wheel_.now_tick_ + static_cast<std::uint64_t>(ticks);
-    // A deadline that is only pushed further stays where it is; `advance` moves it when its slot comes up. So renewing it
-    // at each read costs one assignment.
+    // A deadline that is only pushed further stays where it is; `advance` moves it when its slot comes up. So
+    // renewing it at each read costs one assignment.
     if (placed_ && placed_tick_ <= due_tick_) return;
     if (placed_) wheel_.unplace(*this);
     wheel_.place(*this);
@@ -69,8 +72,8 @@ void TimerWheel::advance() {
     while (now_tick_ < present) {
         ++now_tick_;
         auto& slot = wheel_[now_tick_ % slots];
-        // `expired` may set, clear or destroy any deadline: always begin again at the front. What is due later goes to
-        // another slot, so the loop ends.
+        // `expired` may set, clear or destroy any deadline: always begin again at the front. What is due
+        // later goes to another slot, so the loop ends.
         while (!slot.empty()) {
             Deadline& deadline = *slot.front();
             unplace(deadline);
@@ -85,6 +88,8 @@ void TimerWheel::advance() {
     }
 }
 
-void TimerWheel::stop() { timer_.cancel(); }
+void TimerWheel::stop() {
+    timer_.cancel();
+}
 
 }  // namespace spaktok

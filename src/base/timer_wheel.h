@@ -1,4 +1,5 @@
-// One timer for a thread's many deadlines: each I/O object holds a Deadline, and every 100 ms the wheel calls those that passed.
+// One timer for a thread's many deadlines: each I/O object holds a Deadline, and every 100 ms the wheel calls
+// those that passed.
 #pragma once
 
 #include <chrono>
@@ -21,7 +22,8 @@ class TimerWheel {
     TimerWheel(const TimerWheel&) = delete;
     TimerWheel& operator=(const TimerWheel&) = delete;
 
-    // Calls `expired` once, up to one tick after the time set last. Setting is O(1) and cheap enough for every read and write.
+    // Calls `expired` once, up to one tick after the time set last. Setting is O(1) and cheap enough for
+    // every read and write.
     class Deadline {
       public:
         Deadline(TimerWheel& wheel, std::function<void()> expired);

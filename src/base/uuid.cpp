@@ -9,14 +9,16 @@ Uuid Uuid::v7(Timestamp at, Random& random) {
     std::array<std::uint8_t, 16> bytes{};
     random.fill(bytes);
     const auto milliseconds = static_cast<std::uint64_t>(to_unix_milliseconds(at));
-    for (std::size_t i = 0; i < 6; ++i) bytes[i] = static_cast<std::uint8_t>(milliseconds >> (40 - 8 * i));
+    for (std::size_t i = 0; i < 6; ++i)
+        bytes[i] = static_cast<std::uint8_t>(milliseconds >> (40 - 8 * i));
     bytes[6] = static_cast<std::uint8_t>(0x70 | (bytes[6] & 0x0f));  // version 7
     bytes[8] = static_cast<std::uint8_t>(0x80 | (bytes[8] & 0x3f));  // variant 10
     return Uuid(bytes);
 }
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {
-    if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
+    if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
+        return std::nullopt;
     std::array<std::uint8_t, 16> bytes{};
     std::size_t position = 0;
     for (auto& byte : bytes) {
@@ -41,7 +43,8 @@ std::string Uuid::to_string() const {
 
 Timestamp Uuid::timestamp() const {
     std::int64_t milliseconds = 0;
-    for (std::size_t i = 0; i < 6; ++i) milliseconds = (milliseconds << 8) | bytes_[i];
+    for (std::size_t i = 0; i < 6; ++i)
+        milliseconds = (milliseconds << 8) | bytes_[i];
     return from_unix_milliseconds(milliseconds);
 }
 

@@ -68,5 +68,7 @@ struct std::hash<spaktok::Uuid> {
 };
 template <class Tag>
 struct std::hash<spaktok::Id<Tag>> {
-    std::size_t operator()(const spaktok::Id<Tag>& id) const noexcept { return std::hash<spaktok::Uuid>{}(id.value); }
+    std::size_t operator()(const spaktok::Id<Tag>& id) const noexcept {
+        return std::hash<spaktok::Uuid>{}(id.value);
+    }
 };

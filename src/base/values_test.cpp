@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <limits>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "base/json.h"
 #include "base/money.h"
@@ -35,10 +35,12 @@ TEST(Uuid, ParsesOnlyTheCanonicalForm) {
     SeededRandom random(3);
     const Uuid id = Uuid::v7(some_day, random);
     EXPECT_EQ(Uuid::parse(id.to_string()), id);
-    EXPECT_EQ(Uuid::parse("0190A5B0-0000-7000-8000-00000000000F"), Uuid::parse("0190a5b0-0000-7000-8000-00000000000f"));
-    for (const auto* text : {"", "0190a5b0000070008000000000000000", "0190a5b0-0000-7000-8000-00000000000",
-                             "0190a5b0-0000-7000-8000-0000000000000", "0190a5b0-0000-7000-8000-00000000000g",
-                             "0190a5b00-000-7000-8000-00000000000f", "{190a5b0-0000-7000-8000-00000000000f"}) {
+    EXPECT_EQ(Uuid::parse("0190A5B0-0000-7000-8000-00000000000F"),
+              Uuid::parse("0190a5b0-0000-7000-8000-00000000000f"));
+    for (const auto* text :
+         {"", "0190a5b0000070008000000000000000", "0190a5b0-0000-7000-8000-00000000000",
+          "0190a5b0-0000-7000-8000-0000000000000", "0190a5b0-0000-7000-8000-00000000000g",
+          "0190a5b00-000-7000-8000-00000000000f", "{190a5b0-0000-7000-8000-00000000000f"}) {
         EXPECT_FALSE(Uuid::parse(text)) << text;
     }
 }
@@ -74,9 +76,10 @@ TEST(Timestamp, AcceptsOffsetsAndCutsDecimalsBeyondMilliseconds) {
 }
 
 TEST(Timestamp, RefusesWhatIsNoMoment) {
-    for (const auto* text : {"", "2026-01-31", "2026-02-30T00:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31T08:60:00Z",
-                             "2026-01-31T08:00:60Z", "2026-01-31T08:00:00", "2026-01-31T08:00:00.Z", "1969-12-31T23:59:59Z",
-                             "1970-01-01T00:00:00+01:00", "2026-01-31T08:00:00Z ", "2026-1-31T08:00:00Z"}) {
+    for (const auto* text :
+         {"", "2026-01-31", "2026-02-30T00:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31T08:60:00Z",
+          "2026-01-31T08:00:60Z", "2026-01-31T08:00:00", "2026-01-31T08:00:00.Z", "1969-12-31T23:59:59Z",
+          "1970-01-01T00:00:00+01:00", "2026-01-31T08:00:00Z ", "2026-1-31T08:00:00Z"}) {
         EXPECT_FALSE(parse_rfc3339(text)) << text;
     }
 }
@@ -86,7 +89,8 @@ TEST(Money, ReadsAndWritesTwoDecimals) {
     EXPECT_EQ(Money::parse("12.3"), Money::from_minor(1230));
     EXPECT_EQ(Money::parse("-0.05"), Money::from_minor(-5));
     EXPECT_EQ(Money::from_minor(-5).to_string(), "-0.05");
-    EXPECT_EQ(Money::from_minor(std::numeric_limits<std::int64_t>::min()).to_string(), "-92233720368547758.08");
+    EXPECT_EQ(Money::from_minor(std::numeric_limits<std::int64_t>::min()).to_string(),
+              "-92233720368547758.08");
     for (const auto* text : {"", ".5", "1.", "1.234", "1e3", "1,0", "--1", "99999999999999999999"}) {
         EXPECT_FALSE(Money::parse(text)) << text;
     }
@@ -100,15 +104,18 @@ TEST(MoneyDeathTest, OverflowAborts) {
 TEST(Random, BelowIsUniformEnoughAndInRange) {
     SeededRandom random(5);
     std::array<int, 6> counts{};
-    for (int i = 0; i < 60'000; ++i) ++counts[random.below(6)];
-    for (const int count : counts) EXPECT_NEAR(count, 10'000, 500);
+    for (int i = 0; i < 60'000; ++i)
+        ++counts[random.below(6)];
+    for (const int count : counts)
+        EXPECT_NEAR(count, 10'000, 500);
 }
 
 TEST(Random, TokensAreBase64UrlOfTheirBytes) {
     SystemRandom random;
     const auto token = random.token(32);
     EXPECT_EQ(token.size(), 43U);
-    EXPECT_EQ(token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), std::string::npos);
+    EXPECT_EQ(token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+              std::string::npos);
     EXPECT_NE(token, random.token(32));
 }
 
@@ -133,8 +140,12 @@ BOOST_DESCRIBE_STRUCT(Whole, (), (id, mood, created_at, price, note, parts))
 
 TEST(Json, DescribedStructsRoundTrip) {
     SeededRandom random(6);
-    const Whole whole{.id = UserId::make(some_day, random), .mood = Mood::loud, .created_at = some_day,
-                      .price = Money::from_minor(250), .note = "n", .parts = {{"a", 1}, {"b", 2}}};
+    const Whole whole{.id = UserId::make(some_day, random),
+                      .mood = Mood::loud,
+                      .created_at = some_day,
+                      .price = Money::from_minor(250),
+                      .note = "n",
+                      .parts = {{"a", 1}, {"b", 2}}};
     const auto again = json::from_value<Whole>(json::parse(json::serialize(whole)));
     EXPECT_EQ(json::serialize(again), json::serialize(whole));
     EXPECT_EQ(again.parts.at(1).size, 2);
@@ -158,13 +169,17 @@ TEST_P(JsonReading, NamesTheFieldThatIsWrong) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, JsonReading,
-    testing::Values(BadJson{"[]", ""}, BadJson{"{}", "id"}, BadJson{R"({"id":"x"})", "id"}, BadJson{R"({"id":7})", "id"},
-                    BadJson{R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"sad"})", "mood"},
-                    BadJson{R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"calm","created_at":"x"})", "created_at"},
-                    BadJson{R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"calm","created_at":"2026-01-31T08:00:00Z","price":1.5})",
-                            "price"},
-                    BadJson{R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"calm","created_at":"2026-01-31T08:00:00Z","price":1,"parts":[{"name":"a","size":99999999999}]})",
-                            "parts.size"}));
+    testing::Values(
+        BadJson{"[]", ""}, BadJson{"{}", "id"}, BadJson{R"({"id":"x"})", "id"}, BadJson{R"({"id":7})", "id"},
+        BadJson{R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"sad"})", "mood"},
+        BadJson{R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"calm","created_at":"x"})",
+                "created_at"},
+        BadJson{
+            R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"calm","created_at":"2026-01-31T08:00:00Z","price":1.5})",
+            "price"},
+        BadJson{
+            R"({"id":"0190a5b0-0000-7000-8000-00000000000f","mood":"calm","created_at":"2026-01-31T08:00:00Z","price":1,"parts":[{"name":"a","size":99999999999}]})",
+            "parts.size"}));
 
 TEST(Json, RefusesZeroCharactersAndTooDeepNesting) {
     EXPECT_THROW(json::parse(R"({"a":"x\u0000y"})"), Error);

@@ -25,7 +25,8 @@ WorkerPool::~WorkerPool() {
         stopping_ = true;
     }
     ready_.notify_all();
-    for (auto& thread : threads_) thread.join();
+    for (auto& thread : threads_)
+        thread.join();
 }
 
 bool WorkerPool::try_post(std::function<void()> task) {
@@ -44,8 +45,9 @@ std::size_t WorkerPool::queued() const {
 }
 
 Error WorkerPool::queue_full() const {
-    return Error(ErrorCode::unavailable, "The server is busy. Try again in a moment.",
-                 {.reason = "busy", .detail = options_.name + ": queue full", .retry_after = std::chrono::seconds(1)});
+    return Error(
+        ErrorCode::unavailable, "The server is busy. Try again in a moment.",
+        {.reason = "busy", .detail = options_.name + ": queue full", .retry_after = std::chrono::seconds(1)});
 }
 
 void WorkerPool::work() {

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -29,7 +29,7 @@ namespace spaktok {
 class WorkerPool {
   public:
     struct Options {
-        std::string name;             // of the threads, and in the error when the queue is full
+        std::string name;  // of the threads, and in the error when the queue is full
         std::size_t threads = 1;
         std::size_t queue_jobs_max = 1024;
     };
@@ -38,8 +38,9 @@ class WorkerPool {
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    // Runs `job` on a pool thread and resumes the caller on its own executor with the result or the exception.
-    // Throws Error{unavailable} at once when the queue is full. A job cannot be cancelled: it runs to its end.
+    // Runs `job` on a pool thread and resumes the caller on its own executor with the result or the
+    // exception. Throws Error{unavailable} at once when the queue is full. A job cannot be cancelled: it runs
+    // to its end.
     template <class Job>
     boost::asio::awaitable<std::invoke_result_t<Job>> run(Job job) {
         using Result = std::invoke_result_t<Job>;

@@ -1,0 +1,310 @@
+#include "features/streams/live_board.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "features/paging/page.h"
+
+namespace spaktok::streams {
+
+namespace asio = boost::asio;
+using document::eq;
+
+namespace {
+
+constexpr std::string_view board = "live_streams";
+constexpr std::string_view live_list = "live";
+constexpr std::size_t snapshot_streams_max = 1000;
+constexpr std::chrono::minutes snapshot_life{5};
+// Between two writes of a stream's numbers into its document.
+constexpr std::chrono::seconds document_interval{5};
+// How often a node repeats its number, so that the others know that it is alive.
+constexpr std::chrono::seconds report_interval{4};
+
+std::string place_of(StreamId stream) {
+    return "viewers:" + stream.to_string();
+}
+
+document::Value nullable(const std::optional<Timestamp>& at) {
+    return at ? document::Value(*at) : document::Value(std::monostate{});
+}
+
+LiveView view_of(const LiveStream& live) {
+    return {.viewer_count = live.viewer_count,
+            .peak_viewers = live.peak_viewers,
+            .thumbnail_url = live.thumbnail_url,
+            .ingest = live.ingest};
+}
+
+}  // namespace
+
+struct LiveBoard::State {
+    explicit State(Options given) : options(std::move(given)), live(options.documents, "live_streams") {}
+
+    // What this node knows of a stream that has viewers here or is live.
+    struct Entry {
+        bool live = false;
+        std::int64_t subscribers = 0;
+        std::int64_t reported = 0;
+        std::chrono::steady_clock::time_point reported_at{};
+        std::int64_t written = -1;
+        std::chrono::steady_clock::time_point written_at{};
+        bool ingest_changed = false;
+        LiveView view;
+    };
+
+    Options options;
+    document::Collection<LiveStream> live;
+    mutable std::mutex mutex;
+    std::unordered_map<StreamId, Entry> entries;
+
+    std::vector<StreamId> known() const {
+        const std::scoped_lock lock(mutex);
+        std::vector<StreamId> streams;
+        streams.reserve(entries.size());
+        for (const auto& [stream, entry] : entries)
+            streams.push_back(stream);
+        return streams;
+    }
+
+    asio::awaitable<void> report(StreamId stream) {
+        const std::int64_t players = options.players_without_socket(stream);
+        const auto now = options.clock.steady_now();
+        std::int64_t count = 0;
+        {
+            const std::scoped_lock lock(mutex);
+            const auto found = entries.find(stream);
+            if (found == entries.end()) co_return;
+            auto& entry = found->second;
+            count = entry.subscribers + players;
+            if (count == entry.reported && now - entry.reported_at < report_interval) co_return;
+            entry.reported = count;
+            entry.reported_at = now;
+            if (count == 0 && !entry.live) entries.erase(found);
+        }
+        co_await options.realtime.presence().report(place_of(stream), count);
+    }
+
+    asio::awaitable<void> announce(StreamId stream) {
+        const std::int64_t total = co_await options.realtime.presence().total(place_of(stream));
+        {
+            const std::scoped_lock lock(mutex);
+            const auto found = entries.find(stream);
+            if (found == entries.end() || !found->second.live || found->second.view.viewer_count == total)
+                co_return;
+            found->second.view.viewer_count = total;
+            found->second.view.peak_viewers = std::max(found->second.view.peak_viewers, total);
+        }
+        co_await options.realtime.rankings().set(std::string(board), stream.to_string(),
+                                                 static_cast<double>(total));
+        co_await options.publish("stream:" + stream.to_string(), "viewers",
+                                 json::Object{{"viewers_count", total}});
+    }
+
+    asio::awaitable<void> write(StreamId stream) {
+        const auto now = options.clock.steady_now();
+        document::Update update;
+        {
+            const std::scoped_lock lock(mutex);
+            const auto found = entries.find(stream);
+            if (found == entries.end() || !found->second.live) co_return;
+            auto& entry = found->second;
+            if (now - entry.written_at < document_interval) co_return;
+            if (entry.written == entry.view.viewer_count && !entry.ingest_changed) co_return;
+            update = {document::set("viewer_count", entry.view.viewer_count),
+                      document::max("peak_viewers", entry.view.peak_viewers)};
+            if (entry.view.ingest)
+                update.push_back(document::set("ingest", json::to_value(*entry.view.ingest)));
+            entry.written = entry.view.viewer_count;
+            entry.written_at = now;
+            entry.ingest_changed = false;
+        }
+        co_await live.update_one({eq("stream_id", stream.value)}, std::move(update));
+    }
+};
+
+LiveBoard::LiveBoard(Options options) : state_(std::make_unique<State>(std::move(options))) {}
+LiveBoard::~LiveBoard() = default;
+
+asio::awaitable<void> LiveBoard::ensure() {
+    co_await state_->live.ensure({
+        {.name = "live_streams_stream_id", .fields = {{.field = "stream_id"}}, .unique = true},
+        {.name = "live_streams_status_viewer_count",
+         .fields = {{.field = "status"}, {.field = "viewer_count", .descending = true}}},
+        {.name = "live_streams_streamer_id_start_time",
+         .fields = {{.field = "streamer_id"}, {.field = "start_time", .descending = true}}},
+    });
+}
+
+asio::awaitable<void> LiveBoard::follow(Stream stream) {
+    const bool is_live = stream.status == Status::live;
+    const std::string status = boost::describe::enum_to_string(stream.status, "");
+    const document::Update update{
+        document::set("title", stream.title), document::set("description", stream.description),
+        document::set("status", status), document::set("start_time", nullable(stream.started_at)),
+        document::set("end_time", nullable(stream.ended_at))};
+    if (!co_await state_->live.update_one({eq("stream_id", stream.id.value)}, update)) {
+        LiveStream created{._id = ObjectId::make(state_->options.clock.now(), state_->options.random),
+                           .stream_id = stream.id,
+                           .streamer_id = stream.user_id,
+                           .title = stream.title,
+                           .description = stream.description,
+                           .start_time = stream.started_at,
+                           .end_time = stream.ended_at,
+                           .status = status,
+                           .stream_url = playback_path(stream.id)};
+        bool raced = false;
+        try {
+            co_await state_->live.insert(std::move(created));
+        } catch (const document::DuplicateKey&) {
+            raced = true;  // another delivery of the same event was faster
+        }
+        if (raced) co_await state_->live.update_one({eq("stream_id", stream.id.value)}, update);
+    }
+    std::int64_t viewers = 0;
+    {
+        const std::scoped_lock lock(state_->mutex);
+        if (is_live) {
+            auto& entry = state_->entries[stream.id];
+            entry.live = true;
+            viewers = entry.view.viewer_count;
+        } else if (const auto found = state_->entries.find(stream.id); found != state_->entries.end()) {
+            found->second.live = false;
+        }
+    }
+    auto& rankings = state_->options.realtime.rankings();
+    if (is_live) {
+        co_await rankings.set(std::string(board), stream.id.to_string(), static_cast<double>(viewers));
+    } else {
+        co_await rankings.remove(std::string(board), stream.id.to_string());
+    }
+}
+
+asio::awaitable<void> LiveBoard::forget(StreamId stream) {
+    co_await state_->options.realtime.rankings().remove(std::string(board), stream.to_string());
+    co_await state_->live.remove({eq("stream_id", stream.value)});
+}
+
+void LiveBoard::set_subscribers(StreamId stream, std::int64_t count) {
+    const std::scoped_lock lock(state_->mutex);
+    if (count == 0 && !state_->entries.contains(stream)) return;
+    state_->entries[stream].subscribers = count;
+}
+
+asio::awaitable<void> LiveBoard::set_ingest(StreamId stream, Ingest ingest) {
+    bool connection_changed = false;
+    {
+        const std::scoped_lock lock(state_->mutex);
+        auto& entry = state_->entries[stream];
+        entry.live = true;
+        connection_changed = entry.view.ingest && entry.view.ingest->connected != ingest.connected;
+        entry.view.ingest = ingest;
+        entry.ingest_changed = true;
+    }
+    if (connection_changed) {
+        co_await state_->options.publish("stream:" + stream.to_string(), "publisher",
+                                         json::Object{{"connected", ingest.connected}});
+    }
+}
+
+asio::awaitable<void> LiveBoard::set_thumbnail(StreamId stream, std::string path) {
+    {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->entries.find(stream);
+        if (found != state_->entries.end()) found->second.view.thumbnail_url = path;
+    }
+    co_await state_->live.update_one({eq("stream_id", stream.value)},
+                                     {document::set("thumbnail_url", std::move(path))});
+}
+
+asio::awaitable<void> LiveBoard::tick() {
+    for (const auto stream : state_->known()) {
+        co_await state_->report(stream);
+        co_await state_->announce(stream);
+        co_await state_->write(stream);
+    }
+}
+
+asio::awaitable<std::unordered_map<StreamId, LiveView>> LiveBoard::views(std::vector<StreamId> streams) {
+    std::unordered_map<StreamId, LiveView> found;
+    std::vector<document::Value> missing;
+    {
+        // A live stream's numbers are newest here; its document follows seconds later.
+        const std::scoped_lock lock(state_->mutex);
+        for (const auto stream : streams) {
+            const auto entry = state_->entries.find(stream);
+            if (entry != state_->entries.end() && entry->second.live && entry->second.view.thumbnail_url) {
+                found.emplace(stream, entry->second.view);
+            } else {
+                missing.emplace_back(stream.value);
+            }
+        }
+    }
+    if (missing.empty()) co_return found;
+    const auto limit = static_cast<std::int64_t>(missing.size());
+    const auto documents =
+        co_await state_->live.find({document::in("stream_id", std::move(missing))}, {.limit = limit});
+    const std::scoped_lock lock(state_->mutex);
+    for (const auto& document : documents) {
+        auto view = view_of(document);
+        const auto entry = state_->entries.find(document.stream_id);
+        if (entry != state_->entries.end() && entry->second.live) {
+            if (!entry->second.view.thumbnail_url) entry->second.view.thumbnail_url = view.thumbnail_url;
+            view = entry->second.view;
+        }
+        found.emplace(document.stream_id, std::move(view));
+    }
+    co_return found;
+}
+
+asio::awaitable<LiveView> LiveBoard::view(StreamId stream) {
+    const auto found = co_await views({stream});
+    const auto entry = found.find(stream);
+    co_return entry == found.end() ? LiveView{} : entry->second;
+}
+
+std::int64_t LiveBoard::peak(StreamId stream) const {
+    const std::scoped_lock lock(state_->mutex);
+    const auto found = state_->entries.find(stream);
+    return found == state_->entries.end() ? 0 : found->second.view.peak_viewers;
+}
+
+asio::awaitable<LiveBoard::RankedPage> LiveBoard::ranked(std::optional<std::string> cursor,
+                                                         std::int64_t limit) {
+    auto& key_values = state_->options.realtime.key_values();
+    std::vector<std::string> order;
+    std::string token;
+    std::size_t offset = 0;
+    if (const auto parts = paging::decode_cursor(live_list, 2, cursor)) {
+        token = parts->at(0);
+        try {
+            offset = std::stoul(parts->at(1));
+        } catch (const std::exception&) {
+            throw paging::invalid_cursor();
+        }
+        const auto snapshot = co_await key_values.get("live_snapshot:" + token);
+        if (!snapshot) throw paging::invalid_cursor();  // older than five minutes
+        order = json::from_value<std::vector<std::string>>(json::parse(*snapshot));
+    } else {
+        for (auto& ranked :
+             co_await state_->options.realtime.rankings().top(std::string(board), 0, snapshot_streams_max)) {
+            order.push_back(std::move(ranked.member));
+        }
+    }
+    RankedPage page;
+    const std::size_t end = std::min(order.size(), offset + static_cast<std::size_t>(limit));
+    for (std::size_t i = std::min(offset, end); i < end; ++i) {
+        if (const auto stream = StreamId::parse(order[i])) page.streams.push_back(*stream);
+    }
+    if (end < order.size()) {
+        if (token.empty()) {
+            token = state_->options.random.token(16);
+            co_await key_values.put("live_snapshot:" + token, json::serialize(order),
+                                    {.expires_after = snapshot_life, .durable = false});
+        }
+        page.next_cursor = paging::encode_cursor(live_list, {token, std::to_string(end)});
+    }
+    co_return page;
+}
+
+}  // namespace spaktok::streams
