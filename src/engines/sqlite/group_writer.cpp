@@ -19,18 +19,22 @@ GroupWriter::GroupWriter(Connection connection, Options options)
 }
 
 GroupWriter::~GroupWriter() {
+    stop();
+}
+
+void GroupWriter::stop() {
     {
         const std::scoped_lock lock(mutex_);
         stopping_ = true;
     }
     ready_.notify_all();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
 }
 
 bool GroupWriter::enqueue(std::shared_ptr<Job> job) {
     {
         const std::scoped_lock lock(mutex_);
-        if (queue_.size() >= options_.queue_jobs_max) return false;
+        if (stopping_ || queue_.size() >= options_.queue_jobs_max) return false;
         queue_.push_back(std::move(job));
     }
     ready_.notify_one();
@@ -38,9 +42,10 @@ bool GroupWriter::enqueue(std::shared_ptr<Job> job) {
 }
 
 Error GroupWriter::queue_full() const {
-    return Error(
-        ErrorCode::unavailable, "The server is busy. Try again in a moment.",
-        {.reason = "busy", .detail = options_.name + ": queue full", .retry_after = std::chrono::seconds(1)});
+    return Error(ErrorCode::unavailable, "The server is busy. Try again in a moment.",
+                 {.reason = "busy",
+                  .detail = options_.name + ": queue full or stopped",
+                  .retry_after = std::chrono::seconds(1)});
 }
 
 std::size_t GroupWriter::queued() const {

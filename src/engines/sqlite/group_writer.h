@@ -36,7 +36,7 @@ class GroupWriter {
         std::size_t group_jobs_max = 512;     // bounds how long the first of a group waits for the last
     };
     GroupWriter(Connection connection, Options options);
-    ~GroupWriter();  // commits what is queued, then joins
+    ~GroupWriter();  // stop()
     GroupWriter(const GroupWriter&) = delete;
     GroupWriter& operator=(const GroupWriter&) = delete;
 
@@ -77,6 +77,10 @@ class GroupWriter {
     }
     // The same for a caller that cannot suspend (start and stop): blocks until it is on the disk.
     void run_blocking(std::function<void(Connection&)> body);
+
+    // Commits what is queued, refuses what comes later, and returns when the thread has ended. Once, and not
+    // from the thread.
+    void stop();
 
     std::size_t queued() const;
 

@@ -1,11 +1,13 @@
 #include "engines/blob/directory/header.h"
 
 #include <array>
+#include <span>
 
 #include <boost/describe.hpp>
 #include <openssl/sha.h>
 
 #include "base/assert.h"
+#include "base/hex.h"
 #include "base/json.h"
 
 namespace spaktok::blob::directory {
@@ -34,13 +36,7 @@ std::optional<Header> read_header(std::string_view text, std::uint64_t file_byte
 std::string etag_of(std::string_view bytes) {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
     SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (std::size_t i = 0; i < 16; ++i) {
-        text.push_back(digits[digest[i] >> 4]);
-        text.push_back(digits[digest[i] & 15]);
-    }
-    return text;
+    return hex::encode(std::span(digest).first(16));
 }
 
 }  // namespace spaktok::blob::directory
