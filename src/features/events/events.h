@@ -1,5 +1,6 @@
-// Events between features: written to `outbox` in the transaction of the change that they tell of, handed on after the commit
-// to whoever subscribed, at least once and in order per aggregate, and deleted once every consumer has had them.
+// Events between features: written to `outbox` in the transaction of the change that they tell of, handed on
+// after the commit to whoever subscribed, at least once and in order per aggregate, and deleted once every
+// consumer has had them.
 #pragma once
 
 #include <chrono>
@@ -22,14 +23,19 @@ struct Event {
     Uuid id;                     // consumers remember it: delivery is at least once
     std::string aggregate_type;  // "stream", "user"
     std::string aggregate_id;
-    std::string type;            // "stream.started"
+    std::string type;  // "stream.started"
     json::Object payload;
 };
+
+// An event's id: version 7, greater than every one that this process made before, also within one millisecond
+// and when the clock goes back. Events of one aggregate are delivered in the order of their ids.
+Uuid next_id(Timestamp at, Random& random);
 
 // Writes the event into the outbox of a running transaction. Call Dispatcher::poke() after the commit.
 boost::asio::awaitable<void> append(relational::Transaction& tx, Event event);
 
-// Idempotent by Event::id. What it throws is logged and the event is tried again, later ones of its aggregate wait.
+// Idempotent by Event::id. What it throws is logged and the event is tried again, later ones of its aggregate
+// wait.
 using Consumer = std::function<boost::asio::awaitable<void>(const Event&)>;
 
 // One a process; lives on one I/O thread's executor. `subscribe` before `start`.

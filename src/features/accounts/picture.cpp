@@ -1,0 +1,167 @@
+#include "features/accounts/picture.h"
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "media/transcode/limited_process.h"
+
+namespace spaktok::accounts {
+
+namespace {
+
+[[noreturn]] void invalid_picture(std::string message, std::string detail = {}) {
+    throw Error(ErrorCode::invalid_argument, std::move(message),
+                {.reason = "invalid_picture", .detail = std::move(detail)});
+}
+
+std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
+    return static_cast<unsigned char>(bytes[at]);
+}
+std::uint32_t big_endian_16(std::string_view bytes, std::size_t at) {
+    return byte_at(bytes, at) << 8 | byte_at(bytes, at + 1);
+}
+std::uint32_t big_endian_32(std::string_view bytes, std::size_t at) {
+    return big_endian_16(bytes, at) << 16 | big_endian_16(bytes, at + 2);
+}
+std::uint32_t little_endian_16(std::string_view bytes, std::size_t at) {
+    return byte_at(bytes, at) | byte_at(bytes, at + 1) << 8;
+}
+std::uint32_t little_endian_24(std::string_view bytes, std::size_t at) {
+    return little_endian_16(bytes, at) | byte_at(bytes, at + 2) << 16;
+}
+
+// PNG (ISO/IEC 15948), 11.2.2: IHDR comes first.
+std::optional<PictureSize> png_size(std::string_view bytes) {
+    if (bytes.size() < 24 || bytes.substr(12, 4) != "IHDR") return std::nullopt;
+    return PictureSize{.width = big_endian_32(bytes, 16), .height = big_endian_32(bytes, 20)};
+}
+
+// GIF89a, section 18: the logical screen.
+std::optional<PictureSize> gif_size(std::string_view bytes) {
+    if (bytes.size() < 10) return std::nullopt;
+    return PictureSize{.width = little_endian_16(bytes, 6), .height = little_endian_16(bytes, 8)};
+}
+
+// RFC 9649: lossy (VP8), lossless (VP8L) or extended (VP8X).
+std::optional<PictureSize> webp_size(std::string_view bytes) {
+    if (bytes.size() < 30) return std::nullopt;
+    const auto kind = bytes.substr(12, 4);
+    if (kind == "VP8X")
+        return PictureSize{.width = little_endian_24(bytes, 24) + 1,
+                           .height = little_endian_24(bytes, 27) + 1};
+    if (kind == "VP8L") {
+        const std::uint32_t bits = little_endian_24(bytes, 21) | byte_at(bytes, 24) << 24;
+        return PictureSize{.width = (bits & 0x3FFF) + 1, .height = (bits >> 14 & 0x3FFF) + 1};
+    }
+    if (kind == "VP8 ")
+        return PictureSize{.width = little_endian_16(bytes, 26) & 0x3FFF,
+                           .height = little_endian_16(bytes, 28) & 0x3FFF};
+    return std::nullopt;
+}
+
+// ITU-T T.81, B.2.2: the first frame header among the marker segments.
+std::optional<PictureSize> jpeg_size(std::string_view bytes) {
+    std::size_t at = 2;
+    while (at + 4 <= bytes.size() && byte_at(bytes, at) == 0xFF) {
+        const auto marker = byte_at(bytes, at + 1);
+        if (marker == 0xFF) {  // a fill byte
+            ++at;
+            continue;
+        }
+        const bool is_frame =
+            marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+        if (is_frame) {
+            if (at + 9 > bytes.size()) return std::nullopt;
+            return PictureSize{.width = big_endian_16(bytes, at + 7), .height = big_endian_16(bytes, at + 5)};
+        }
+        const bool has_no_length = marker == 0x01 || (marker >= 0xD0 && marker <= 0xD9);
+        at += has_no_length ? 2 : 2 + std::max<std::uint32_t>(2, big_endian_16(bytes, at + 2));
+    }
+    return std::nullopt;
+}
+
+// Frees a place among the running decoders when the coroutine leaves, however it does.
+class Place {
+  public:
+    Place(std::shared_ptr<std::atomic<int>> running, int running_max) : running_(std::move(running)) {
+        if (running_->fetch_add(1) < running_max) return;
+        running_->fetch_sub(1);
+        throw Error(ErrorCode::unavailable, "Too many pictures are being read just now.",
+                    {.retry_after = std::chrono::seconds{2}});
+    }
+    ~Place() { running_->fetch_sub(1); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+  private:
+    std::shared_ptr<std::atomic<int>> running_;
+};
+
+boost::asio::awaitable<std::string> process(std::string bytes, std::shared_ptr<std::atomic<int>> running,
+                                            int running_max) {
+    check_picture(bytes);
+    const Place place(std::move(running), running_max);
+    const auto result = co_await media::LimitedProcess::run({
+        // Only libvips' loaders that its authors call safe for foreign bytes; a file that ends early is an
+        // error; no JIT, which would
+        // write a file; pictures stay in memory instead of going to a temporary file.
+        .argv = {"env", "VIPS_BLOCK_UNTRUSTED=1", "VIPS_CONCURRENCY=1", "vipsthumbnail",
+                 "stdin[fail_on=truncated]", "--size", "512x512", "--smartcrop", "centre", "--output",
+                 ".webp[Q=82,strip]", "--vips-novector", "--vips-disc-threshold=1g"},
+        .input = std::move(bytes),
+        .output_bytes_max = 2u << 20,
+    });
+    if (!result.succeeded()) invalid_picture("This picture cannot be read.", result.error_tail);
+    if (sniff_picture(result.output) != PictureType::webp)
+        invalid_picture("This picture cannot be read.", "no WebP came out");
+    co_return result.output;
+}
+
+}  // namespace
+
+std::optional<PictureType> sniff_picture(std::string_view bytes) {
+    if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return PictureType::png;
+    if (bytes.starts_with("\xFF\xD8\xFF")) return PictureType::jpeg;
+    if (bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a")) return PictureType::gif;
+    if (bytes.starts_with("RIFF") && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP")
+        return PictureType::webp;
+    return std::nullopt;
+}
+
+std::optional<PictureSize> picture_size(std::string_view bytes, PictureType type) {
+    switch (type) {
+        case PictureType::png:
+            return png_size(bytes);
+        case PictureType::jpeg:
+            return jpeg_size(bytes);
+        case PictureType::webp:
+            return webp_size(bytes);
+        case PictureType::gif:
+            return gif_size(bytes);
+    }
+    return std::nullopt;
+}
+
+void check_picture(std::string_view bytes) {
+    if (bytes.size() > picture_bytes_max)
+        throw Error(ErrorCode::payload_too_large, "A picture has at most 5 MiB.");
+    const auto type = sniff_picture(bytes);
+    if (!type) throw Error(ErrorCode::unsupported_media, "A picture is a PNG, JPEG, WebP or GIF.");
+    const auto size = picture_size(bytes, *type);
+    if (!size || size->width == 0 || size->height == 0)
+        invalid_picture("This picture cannot be read.", "broken header");
+    if (size->width > picture_side_max || size->height > picture_side_max) {
+        invalid_picture("A picture has at most 8192 pixels a side.");
+    }
+}
+
+PictureProcessor make_picture_processor(int running_max) {
+    auto running = std::make_shared<std::atomic<int>>(0);
+    return
+        [running, running_max](std::string bytes) { return process(std::move(bytes), running, running_max); };
+}
+
+}  // namespace spaktok::accounts
