@@ -23,52 +23,54 @@ asio::awaitable<void> tell_followers(graph::Service& graph, UserId streamer, Pub
     } while (cursor);
 }
 
+// The stream is read anew: a repeated or late delivery then shows what is, not what was.
+asio::awaitable<std::optional<Stream>> find(Service& service, StreamId id) {
+    try {
+        co_return co_await service.find(id);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::not_found) throw;
+        co_return std::nullopt;
+    }
+}
+
+asio::awaitable<void> tell_deleted(LiveBoard& board, Publish publish, StreamId id) {
+    co_await board.forget(id);
+    const auto data = json::Object{{"stream_id", id.to_string()}};
+    co_await publish("stream:" + id.to_string(), "stream.deleted", data);
+    co_await publish("live", "stream.deleted", data);
+}
+
+asio::awaitable<void> tell(Service& service, LiveBoard& board, graph::Service& graph, Publish publish,
+                           events::Event event) {
+    const auto stream = co_await find(service, stream_of(event));
+    if (!stream) {
+        co_await tell_deleted(board, publish, stream_of(event));
+        co_return;
+    }
+    co_await board.follow(*stream);
+    const auto data =
+        json::Object{{"stream", json::to_value(co_await service.answer(*stream, std::nullopt))}};
+    co_await publish("stream:" + stream->id.to_string(), event.type, data);
+    // Whoever only prepares tells nobody.
+    const bool is_public = stream->status != Status::scheduled || stream->scheduled_for;
+    if (is_public) co_await publish("live", event.type, data);
+    const bool is_news =
+        event.type == "stream.started" || (event.type == "stream.created" && stream->scheduled_for);
+    if (is_news) co_await tell_followers(graph, stream->user_id, publish, event.type, data);
+}
+
 }  // namespace
 
 void announce_streams(events::Dispatcher& events, Service& service, LiveBoard& board, graph::Service& graph,
                       Publish publish) {
-    // The stream is read anew: a repeated or late delivery then shows what is, not what was.
-    const auto follow = [&service, &board,
-                         publish](const events::Event& event) -> asio::awaitable<std::optional<Stream>> {
-        const StreamId id = stream_of(event);
-        std::optional<Stream> stream;
-        try {
-            stream = co_await service.find(id);
-        } catch (const Error& error) {
-            if (error.code() != ErrorCode::not_found) throw;
-        }
-        if (stream) {
-            co_await board.follow(*stream);
-        } else {
-            co_await board.forget(id);
-        }
-        co_return stream;
-    };
-    const auto tell = [&service, &graph, publish, follow](events::Event event) -> asio::awaitable<void> {
-        const auto stream = co_await follow(event);
-        if (!stream) co_return;
-        const auto data =
-            json::Object{{"stream", json::to_value(co_await service.answer(*stream, std::nullopt))}};
-        co_await publish("stream:" + stream->id.to_string(), event.type, data);
-        // Those who only prepare tell nobody; a title that changes while scheduled is told to who looks at
-        // the stream.
-        const bool public_change = stream->status != Status::scheduled || stream->scheduled_for;
-        if (public_change) co_await publish("live", event.type, data);
-        const bool news =
-            event.type == "stream.started" || (event.type == "stream.created" && stream->scheduled_for);
-        if (news) co_await tell_followers(graph, stream->user_id, publish, event.type, data);
-    };
-    const auto forget = [&board, publish](events::Event event) -> asio::awaitable<void> {
-        const StreamId id = stream_of(event);
-        co_await board.forget(id);
-        const auto data = json::Object{{"stream_id", id.to_string()}};
-        co_await publish("stream:" + id.to_string(), event.type, data);
-        co_await publish("live", event.type, data);
-    };
     for (const auto* type : {"stream.created", "stream.updated", "stream.started", "stream.ended"}) {
-        events.subscribe(type, [tell](const events::Event& event) { return tell(event); });
+        events.subscribe(type, [&service, &board, &graph, publish](const events::Event& event) {
+            return tell(service, board, graph, publish, event);
+        });
     }
-    events.subscribe("stream.deleted", [forget](const events::Event& event) { return forget(event); });
+    events.subscribe("stream.deleted", [&board, publish](const events::Event& event) {
+        return tell_deleted(board, publish, stream_of(event));
+    });
 }
 
 }  // namespace spaktok::streams

@@ -79,109 +79,110 @@ asio::awaitable<Response> page_answer(Service& service, paging::Page<Stream> pag
     co_return Response::json(paging::to_value(answered));
 }
 
-Response secret(Response response) {
-    response.headers.set("Cache-Control", "no-store");
-    return response;
+asio::awaitable<Response> list_streams(Service& service, Request& request) {
+    auto page = page_of(request);
+    if (boolean_query(request, "following")) page.followed_by = request.user();
+    co_return co_await page_answer(service, co_await service.list(status_query(request), std::move(page)),
+                                   viewer_of(request));
 }
 
-void add_list_routes(http::Router& router, Service& service, accounts::Service& accounts) {
-    router.add(Method::get, "/api/v1/streams", {.operation_id = "list_streams"},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   auto page = page_of(request);
-                   if (boolean_query(request, "following")) page.followed_by = request.user();
-                   co_return co_await page_answer(
-                       service, co_await service.list(status_query(request), std::move(page)),
-                       viewer_of(request));
-               });
-    router.add(Method::get, "/api/v1/users/{username}/streams", {.operation_id = "list_user_streams"},
-               [&service, &accounts](Request& request) -> asio::awaitable<Response> {
-                   const UserId user = co_await accounts.find_by_username(request.path_param("username"));
-                   co_return co_await page_answer(service, co_await service.list_of(user, page_of(request)),
-                                                  viewer_of(request));
-               });
+asio::awaitable<Response> list_user_streams(Service& service, accounts::Service& accounts, Request& request) {
+    const UserId user = co_await accounts.find_by_username(request.path_param("username"));
+    co_return co_await page_answer(service, co_await service.list_of(user, page_of(request)),
+                                   viewer_of(request));
 }
 
-void add_stream_routes(http::Router& router, Service& service) {
-    router.add(Method::post, "/api/v1/streams",
-               {.operation_id = "create_stream", .access = Access::signed_in, .rate = http::write_limit},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   auto body = request.json<CreateStreamRequest>();
-                   const auto stream =
-                       co_await service.create(request.user(), {.title = std::move(body.title),
-                                                                .description = body.description.value_or(""),
-                                                                .scheduled_for = body.scheduled_for});
-                   auto response = Response::of(co_await service.answer(stream, request.user()), 201);
-                   response.headers.set("Location", "/api/v1/streams/" + stream.id.to_string());
-                   co_return response;
-               });
-    router.add(Method::get, "/api/v1/streams/{stream_id}", {.operation_id = "get_stream"},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   const auto stream = co_await service.find(request.path_id<StreamId>("stream_id"));
-                   co_return Response::of(co_await service.answer(stream, viewer_of(request)));
-               });
-    router.add(Method::patch, "/api/v1/streams/{stream_id}",
-               {.operation_id = "update_stream", .access = Access::signed_in, .rate = http::write_limit},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   const auto stream =
-                       co_await service.update(request.user(), request.path_id<StreamId>("stream_id"),
-                                               change_of(request.json_value()));
-                   co_return Response::of(co_await service.answer(stream, request.user()));
-               });
-    router.add(Method::delete_, "/api/v1/streams/{stream_id}",
-               {.operation_id = "delete_stream", .access = Access::signed_in, .rate = http::write_limit},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   co_await service.remove(request.user(), request.path_id<StreamId>("stream_id"));
-                   co_return Response::no_content();
-               });
-    router.add(Method::post, "/api/v1/streams/{stream_id}/end",
-               {.operation_id = "end_stream", .access = Access::signed_in, .rate = http::write_limit},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   const auto stream =
-                       co_await service.end(request.user(), request.path_id<StreamId>("stream_id"));
-                   co_return Response::of(co_await service.answer(stream, request.user()));
-               });
+asio::awaitable<Response> create_stream(Service& service, Request& request) {
+    auto body = request.json<CreateStreamRequest>();
+    const auto stream = co_await service.create(request.user(), {.title = std::move(body.title),
+                                                                 .description = body.description.value_or(""),
+                                                                 .scheduled_for = body.scheduled_for});
+    auto response = Response::of(co_await service.answer(stream, request.user()), 201);
+    response.headers.set("Location", "/api/v1/streams/" + stream.id.to_string());
+    co_return response;
 }
 
-void add_publisher_routes(http::Router& router, Service& service, const std::string& rtmp_url) {
-    router.add(Method::get, "/api/v1/users/me/stream",
-               {.operation_id = "get_my_stream", .access = Access::signed_in},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   MyStream answer;
-                   if (const auto stream = co_await service.current(request.user())) {
-                       answer.stream = co_await service.answer(*stream, request.user());
-                   }
-                   co_return Response::of(answer);
-               });
-    router.add(
-        Method::get, "/api/v1/users/me/stream_key",
-        {.operation_id = "get_stream_key", .access = Access::signed_in},
-        [&service, rtmp_url](Request& request) -> asio::awaitable<Response> {
-            const auto key = co_await service.key(request.user());
-            co_return Response::of(StreamKeyState{.exists = key.has_value(),
-                                                  .last_used_at = key ? key->last_used_at : std::nullopt,
-                                                  .rtmp_url = rtmp_url});
-        });
-    router.add(Method::post, "/api/v1/users/me/stream_key",
-               {.operation_id = "create_stream_key", .access = Access::signed_in, .rate = http::write_limit},
-               [&service, rtmp_url](Request& request) -> asio::awaitable<Response> {
-                   const StreamKeyAnswer answer{.key = co_await service.rotate_key(request.user()),
-                                                .rtmp_url = rtmp_url};
-                   co_return secret(Response::of(answer, 201));
-               });
-    router.add(Method::delete_, "/api/v1/users/me/stream_key",
-               {.operation_id = "delete_stream_key", .access = Access::signed_in, .rate = http::write_limit},
-               [&service](Request& request) -> asio::awaitable<Response> {
-                   co_await service.delete_key(request.user());
-                   co_return Response::no_content();
-               });
+asio::awaitable<Response> get_stream(Service& service, Request& request) {
+    const auto stream = co_await service.find(request.path_id<StreamId>("stream_id"));
+    co_return Response::of(co_await service.answer(stream, viewer_of(request)));
+}
+
+asio::awaitable<Response> update_stream(Service& service, Request& request) {
+    const auto stream = co_await service.update(request.user(), request.path_id<StreamId>("stream_id"),
+                                                change_of(request.json_value()));
+    co_return Response::of(co_await service.answer(stream, request.user()));
+}
+
+asio::awaitable<Response> delete_stream(Service& service, Request& request) {
+    co_await service.remove(request.user(), request.path_id<StreamId>("stream_id"));
+    co_return Response::no_content();
+}
+
+asio::awaitable<Response> end_stream(Service& service, Request& request) {
+    const auto stream = co_await service.end(request.user(), request.path_id<StreamId>("stream_id"));
+    co_return Response::of(co_await service.answer(stream, request.user()));
+}
+
+asio::awaitable<Response> get_my_stream(Service& service, Request& request) {
+    MyStream answer;
+    if (const auto stream = co_await service.current(request.user())) {
+        answer.stream = co_await service.answer(*stream, request.user());
+    }
+    co_return Response::of(answer);
+}
+
+asio::awaitable<Response> get_stream_key(Service& service, std::string rtmp_url, Request& request) {
+    const auto key = co_await service.key(request.user());
+    co_return Response::of(StreamKeyState{.exists = key.has_value(),
+                                          .last_used_at = key ? key->last_used_at : std::nullopt,
+                                          .rtmp_url = std::move(rtmp_url)});
+}
+
+asio::awaitable<Response> create_stream_key(Service& service, std::string rtmp_url, Request& request) {
+    auto response = Response::of(
+        StreamKeyAnswer{.key = co_await service.rotate_key(request.user()), .rtmp_url = std::move(rtmp_url)},
+        201);
+    response.headers.set("Cache-Control", "no-store");  // a secret
+    co_return response;
+}
+
+asio::awaitable<Response> delete_stream_key(Service& service, Request& request) {
+    co_await service.delete_key(request.user());
+    co_return Response::no_content();
+}
+
+http::RouteOptions reads(std::string_view operation_id) {
+    return {.operation_id = operation_id, .access = Access::signed_in};
+}
+http::RouteOptions writes(std::string_view operation_id) {
+    return {.operation_id = operation_id, .access = Access::signed_in, .rate = http::write_limit};
 }
 
 }  // namespace
 
 void add_routes(http::Router& router, Service& service, accounts::Service& accounts, std::string rtmp_url) {
-    add_list_routes(router, service, accounts);
-    add_stream_routes(router, service);
-    add_publisher_routes(router, service, rtmp_url);
+    const auto bind = [&service](auto handler) {
+        return [&service, handler](Request& request) { return handler(service, request); };
+    };
+    const auto bind_key = [&service, rtmp_url](auto handler) {
+        return
+            [&service, rtmp_url, handler](Request& request) { return handler(service, rtmp_url, request); };
+    };
+    router.add(Method::get, "/api/v1/streams", {.operation_id = "list_streams"}, bind(list_streams));
+    router.add(
+        Method::get, "/api/v1/users/{username}/streams", {.operation_id = "list_user_streams"},
+        [&service, &accounts](Request& request) { return list_user_streams(service, accounts, request); });
+    router.add(Method::post, "/api/v1/streams", writes("create_stream"), bind(create_stream));
+    router.add(Method::get, "/api/v1/streams/{stream_id}", {.operation_id = "get_stream"}, bind(get_stream));
+    router.add(Method::patch, "/api/v1/streams/{stream_id}", writes("update_stream"), bind(update_stream));
+    router.add(Method::delete_, "/api/v1/streams/{stream_id}", writes("delete_stream"), bind(delete_stream));
+    router.add(Method::post, "/api/v1/streams/{stream_id}/end", writes("end_stream"), bind(end_stream));
+    router.add(Method::get, "/api/v1/users/me/stream", reads("get_my_stream"), bind(get_my_stream));
+    router.add(Method::get, "/api/v1/users/me/stream_key", reads("get_stream_key"), bind_key(get_stream_key));
+    router.add(Method::post, "/api/v1/users/me/stream_key", writes("create_stream_key"),
+               bind_key(create_stream_key));
+    router.add(Method::delete_, "/api/v1/users/me/stream_key", writes("delete_stream_key"),
+               bind(delete_stream_key));
 }
 
 }  // namespace spaktok::streams

@@ -4,6 +4,7 @@
 #include <boost/describe/enum_to_string.hpp>
 
 #include "base/assert.h"
+#include "features/rooms/room_service.h"
 
 namespace spaktok::streams {
 
@@ -72,10 +73,6 @@ constexpr Statement insert_stream{.name = "streams_insert",
                                          ") "
                                          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                                   .mode = Mode::write};
-constexpr Statement insert_room{
-    .name = "streams_insert_room",
-    .sql = "INSERT INTO rooms (id, kind, owner_id, created_at, updated_at) VALUES ($1, 'stream', $2, $3, $4)",
-    .mode = Mode::write};
 constexpr Statement count_waiting{
     .name = "streams_count_not_yet_live",
     .sql = "SELECT count(*) AS waiting FROM streams WHERE user_id = $1 AND status = 'scheduled'"};
@@ -87,8 +84,6 @@ constexpr Statement update_stream{.name = "streams_update",
                                   .mode = Mode::write};
 constexpr Statement delete_stream{
     .name = "streams_delete", .sql = "DELETE FROM streams WHERE id = $1", .mode = Mode::write};
-constexpr Statement delete_room{
-    .name = "streams_delete_room", .sql = "DELETE FROM rooms WHERE id = $1", .mode = Mode::write};
 constexpr Statement select_key{.name = "stream_keys_find",
                                .sql = "SELECT key_hash, last_used_at FROM stream_keys WHERE user_id = $1",
                                .mode = Mode::point_read};
@@ -209,7 +204,7 @@ asio::awaitable<void> StreamStore::insert(relational::Transaction& tx, Stream st
     co_await tx.query(insert_stream, stream.id, stream.user_id, stream.title, stream.description,
                       word_of(stream.status), stream.scheduled_for, stream.started_at, stream.ended_at,
                       stream.viewers_count, stream.created_at, stream.updated_at);
-    co_await tx.query(insert_room, stream.id, stream.user_id, stream.created_at, stream.updated_at);
+    co_await rooms::create_stream_room(tx, RoomId{stream.id.value}, stream.user_id, stream.created_at);
 }
 
 asio::awaitable<std::optional<Stream>> StreamStore::find_in(relational::Transaction& tx, StreamId id) {
@@ -228,7 +223,7 @@ asio::awaitable<void> StreamStore::update(relational::Transaction& tx, Stream st
 }
 
 asio::awaitable<void> StreamStore::remove(relational::Transaction& tx, StreamId id) {
-    co_await tx.query(delete_room, id);
+    co_await rooms::remove_room(tx, RoomId{id.value});
     co_await tx.query(delete_stream, id);
 }
 
