@@ -18,22 +18,6 @@ namespace asio = boost::asio;
 using testing::IsEmpty;
 using Kind = ConstraintViolation::Kind;
 
-SqlitePlace::SqlitePlace() {
-    auto pattern = (std::filesystem::temp_directory_path() / "spaktok-relational-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
-}
-SqlitePlace::~SqlitePlace() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-}
-
-void RelationalContract::script(std::string sqlite, std::string postgres) {
-    auto text = database().dialect() == Dialect::sqlite ? std::move(sqlite) : std::move(postgres);
-    run(database().transaction(
-        [&](Transaction& tx) -> asio::awaitable<void> { co_await tx.run_script(text); }));
-}
-
 namespace {
 
 constexpr auto samples_sqlite = R"(
@@ -44,33 +28,37 @@ constexpr auto samples_postgres = R"(
 CREATE TABLE samples (
     id UUID NOT NULL PRIMARY KEY, flag BOOLEAN, number BIGINT, real DOUBLE PRECISION, label TEXT,
     moment TIMESTAMP WITH TIME ZONE, amount BIGINT, document JSONB))";
-constexpr Statement insert_sample{
-    .name = "insert_sample",
-    .sql =
-        "INSERT INTO samples (id, flag, number, real, label, moment, amount, document) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    .mode = Mode::write,
-};
-constexpr Statement find_sample{
-    .name = "find_sample", .sql = "SELECT * FROM samples WHERE id = $1", .mode = Mode::point_read};
-constexpr Statement insert_label{
-    .name = "insert_label", .sql = "INSERT INTO samples (id, label) VALUES ($1, $2)", .mode = Mode::write};
-constexpr Statement insert_document{.name = "insert_document",
-                                    .sql = "INSERT INTO samples (id, document) VALUES ($1, $2)",
-                                    .mode = Mode::write};
-constexpr Statement count_samples{.name = "count_samples", .sql = "SELECT count(*) AS samples FROM samples"};
 
-class RelationalSamples : public RelationalContract {
-  protected:
-    void SetUp() override {
-        RelationalContract::SetUp();
-        script(samples_sqlite, samples_postgres);
-    }
-    Uuid make_id() { return Uuid::v7(Timestamp{std::chrono::milliseconds{1'700'000'000'000}}, random_); }
-    std::int64_t count() { return run(database().query(count_samples))[0].get<std::int64_t>("samples"); }
+}  // namespace
 
-    SeededRandom random_{1};
-};
+SqlitePlace::SqlitePlace() {
+    auto pattern = (std::filesystem::temp_directory_path() / "spaktok-relational-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    folder_ = pattern;
+}
+SqlitePlace::~SqlitePlace() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+}
+
+std::vector<Adapter> all_adapters() {
+    return {
+        {"Sqlite", [] { return std::make_unique<SqlitePlace>(); }},
+    };
+}
+
+void RelationalContract::script(std::string sqlite, std::string postgres) {
+    auto text = database().dialect() == Dialect::sqlite ? std::move(sqlite) : std::move(postgres);
+    run(database().transaction(
+        [&](Transaction& tx) -> asio::awaitable<void> { co_await tx.run_script(text); }));
+}
+
+void RelationalSamples::SetUp() {
+    RelationalContract::SetUp();
+    script(samples_sqlite, samples_postgres);
+}
+
+namespace {
 
 TEST_P(RelationalSamples, StoresAndReadsEveryTypeOfValue) {
     const auto id = make_id();
@@ -340,11 +328,8 @@ TEST_P(RelationalContract, ServesTheListsOfTheSchemaByIndexes) {
     EXPECT_EQ(run(steps_without_index(database(), scan, {std::string("x")})).size(), 2U);
 }
 
-const auto adapters = testing::Values(Adapter{"Sqlite", [] { return std::make_unique<SqlitePlace>(); }});
-const auto adapter_name = [](const testing::TestParamInfo<Adapter>& adapter) { return adapter.param.name; };
-
-INSTANTIATE_TEST_SUITE_P(Adapters, RelationalContract, adapters, adapter_name);
-INSTANTIATE_TEST_SUITE_P(Adapters, RelationalSamples, adapters, adapter_name);
+INSTANTIATE_TEST_SUITE_P(Adapters, RelationalContract, testing::ValuesIn(all_adapters()), adapter_name);
+INSTANTIATE_TEST_SUITE_P(Adapters, RelationalSamples, testing::ValuesIn(all_adapters()), adapter_name);
 
 }  // namespace
 }  // namespace spaktok::relational::contract

@@ -1,5 +1,5 @@
-// The contract of the relational port: one suite, run on every adapter. An adapter is plugged in by one
-// INSTANTIATE_TEST_SUITE_P in relational_contract_suite.cpp with what makes a place for a test's data.
+// The contract of the relational port: one suite, run on every adapter. An adapter is plugged in by one line
+// in all_adapters() with what makes a place for a test's data.
 #pragma once
 
 #include <filesystem>
@@ -9,12 +9,14 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "engines/relational/database.h"
 
 namespace spaktok::relational::contract {
@@ -47,6 +49,26 @@ struct Adapter {
 
     friend void PrintTo(const Adapter& adapter, std::ostream* out) { *out << adapter.name; }
 };
+
+inline constexpr Statement insert_sample{
+    .name = "insert_sample",
+    .sql =
+        "INSERT INTO samples (id, flag, number, real, label, moment, amount, document) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    .mode = Mode::write,
+};
+inline constexpr Statement find_sample{
+    .name = "find_sample", .sql = "SELECT * FROM samples WHERE id = $1", .mode = Mode::point_read};
+inline constexpr Statement insert_label{
+    .name = "insert_label", .sql = "INSERT INTO samples (id, label) VALUES ($1, $2)", .mode = Mode::write};
+inline constexpr Statement insert_document{.name = "insert_document",
+                                           .sql = "INSERT INTO samples (id, document) VALUES ($1, $2)",
+                                           .mode = Mode::write};
+inline constexpr Statement count_samples{.name = "count_samples",
+                                         .sql = "SELECT count(*) AS samples FROM samples"};
+
+std::vector<Adapter> all_adapters();
+inline const auto adapter_name = [](const testing::TestParamInfo<Adapter>& info) { return info.param.name; };
 
 // Runs the work to its end on the calling thread and returns or throws what it does.
 template <class T>
@@ -93,7 +115,14 @@ class RelationalContract : public testing::TestWithParam<Adapter> {
     std::unique_ptr<Database> database_;
 };
 
-// The same under another name: its tests run under ThreadSanitizer as well.
-class RelationalContractConcurrent : public RelationalContract {};
+// With a table that has a column of every type.
+class RelationalSamples : public RelationalContract {
+  protected:
+    void SetUp() override;
+    Uuid make_id() { return Uuid::v7(Timestamp{std::chrono::milliseconds{1'700'000'000'000}}, random_); }
+    std::int64_t count() { return run(database().query(count_samples))[0].get<std::int64_t>("samples"); }
+
+    SeededRandom random_{1};
+};
 
 }  // namespace spaktok::relational::contract

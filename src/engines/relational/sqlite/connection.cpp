@@ -70,7 +70,8 @@ bool is_interrupt(int code) {
 
 }  // namespace
 
-Connection::Connection(const std::string& file, Access access) : reads_only_(access == Access::read) {
+Connection::Connection(const std::string& file, Access access, ConnectionLimits limits)
+    : reads_only_(access == Access::read), limits_(limits) {
     if (access == Access::write) create_private_file(file);
     sqlite3* raw = nullptr;
     // A reader opens the file for writing too, because it must be able to recover the WAL; query_only keeps
@@ -91,7 +92,7 @@ Connection::Connection(const std::string& file, Access access) : reads_only_(acc
 Connection::~Connection() = default;
 
 void Connection::configure(Access access) {
-    sqlite3_busy_timeout(handle_.get(), static_cast<int>(busy_timeout.count()));
+    sqlite3_busy_timeout(handle_.get(), static_cast<int>(limits_.busy_time_max.count()));
     if (access == Access::write) {
         execute("PRAGMA journal_mode = WAL", "open");
         constexpr Statement journal_mode{.name = "open", .sql = "PRAGMA journal_mode"};
@@ -124,7 +125,7 @@ void Connection::execute(const std::string& script, std::string_view name) {
 
 Result Connection::run(const Statement& statement, const std::vector<Value>& args) {
     operations_left_.reset();
-    deadline_ = std::chrono::steady_clock::now() + statement_time_max;
+    deadline_ = std::chrono::steady_clock::now() + limits_.statement_time_max;
     return std::move(*run_limited(statement, args));
 }
 

@@ -22,14 +22,16 @@ namespace spaktok::relational::sqlite {
 inline constexpr std::size_t result_rows_max = 100'000;
 // Statements are constants of the program, a few hundred; the bound is for tests and tools that make them up.
 inline constexpr std::size_t cached_statements_max = 1'000;
-// How long a statement may run before it ends with deadline_exceeded, so that one bad plan does not hold the
-// engine.
-inline constexpr std::chrono::milliseconds statement_time_max{5'000};
 // What an inline point read may cost its I/O thread: about a millisecond of SQLite's virtual machine. A read
 // by index takes well below 1,000 operations.
 inline constexpr int point_read_operations_max = 20'000;
-// Another process (a command of the command line) may hold the write lock for a moment.
-inline constexpr std::chrono::milliseconds busy_timeout{5'000};
+struct ConnectionLimits {
+    // Then a statement ends with deadline_exceeded, so that one bad plan does not hold the engine.
+    std::chrono::milliseconds statement_time_max{5'000};
+    // Another process (a command of the command line) may hold the write lock for a moment; then:
+    // unavailable.
+    std::chrono::milliseconds busy_time_max{5'000};
+};
 
 // Used by one thread at a time; whoever owns it sees to that.
 class Connection {
@@ -38,7 +40,7 @@ class Connection {
 
     // Creates the file, readable by its owner only, where Access::write asks for it. Throws
     // Error{unavailable}.
-    Connection(const std::string& file, Access access);
+    Connection(const std::string& file, Access access, ConnectionLimits limits = {});
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -87,6 +89,7 @@ class Connection {
     // Declared first so that it is closed last, after the statements.
     std::unique_ptr<sqlite3, Close> handle_;
     bool reads_only_;
+    ConnectionLimits limits_;
     std::unordered_map<std::string, Prepared, TransparentHash, std::equal_to<>> statements_;
     // The limits of the statement that runs now, for on_progress.
     std::optional<int> operations_left_;

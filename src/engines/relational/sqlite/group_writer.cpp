@@ -53,7 +53,7 @@ class WriterTransaction final : public Transaction {
 
 GroupWriter::GroupWriter(const std::string& file, Options options)
     : options_(options),
-      connection_(file, Connection::Access::write),
+      connection_(file, Connection::Access::write, options.connection),
       queue_gauge_(metrics::gauge("spaktok_relational_write_queue", "Writes that wait for their commit.")),
       groups_(metrics::counter("spaktok_relational_commit_groups_total",
                                "Transactions committed for a group of writes.")),

@@ -40,6 +40,7 @@ class GroupWriter {
         // A group that has run this long is committed, so that the first of its callers does not wait for the
         // last.
         std::chrono::milliseconds group_time_max{25};
+        ConnectionLimits connection{};
     };
     GroupWriter(const std::string& file, Options options);
     ~GroupWriter();  // commits what is queued, then joins; before the callers' io_contexts are gone

@@ -23,9 +23,9 @@ const std::string& with_folder(const std::string& file) {
 // As many connections as the pool has threads, so that a thread always finds one.
 class SqliteDatabase::PoolReaders {
   public:
-    PoolReaders(const std::string& file, std::size_t count) {
+    PoolReaders(const std::string& file, std::size_t count, ConnectionLimits limits) {
         for (std::size_t made = 0; made < count; ++made) {
-            free_.push_back(std::make_unique<Connection>(file, Connection::Access::read));
+            free_.push_back(std::make_unique<Connection>(file, Connection::Access::read, limits));
         }
     }
 
@@ -63,7 +63,7 @@ class SqliteDatabase::PoolReaders {
 SqliteDatabase::SqliteDatabase(const std::string& file, OpenOptions open_options, Options options)
     : writer_(with_folder(file), options.writer),
       inline_readers_(file, open_options.io_threads),
-      pool_readers_(std::make_unique<PoolReaders>(file, open_options.read_pool_threads)),
+      pool_readers_(std::make_unique<PoolReaders>(file, open_options.read_pool_threads, options.readers)),
       pool_({.name = "sqlite-reader",
              .threads = open_options.read_pool_threads,
              .queue_jobs_max = options.read_queue_max}) {}

@@ -22,6 +22,7 @@ class SqliteDatabase final : public Database {
   public:
     struct Options {
         GroupWriter::Options writer{};
+        ConnectionLimits readers{};
         std::size_t read_queue_max = 1'024;  // one more is refused: Error{unavailable} with Retry-After
     };
     // Creates the file and its folder where missing.
