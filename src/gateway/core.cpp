@@ -1,0 +1,90 @@
+#include "gateway/core.h"
+
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "gateway/shard.h"
+#include "gateway/websocket_handshake.h"
+
+namespace spaktok::gateway {
+
+namespace {
+
+// Writes a refusal and ends the connection. It is small and the first thing on the socket since the request
+// was answered for: the kernel takes it whole, or the peer is gone.
+void refuse(boost::asio::ip::tcp::socket socket, std::string_view answer) {
+    [[maybe_unused]] const ssize_t written =
+        ::send(socket.native_handle(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    boost::system::error_code ignored;
+    socket.shutdown(boost::asio::socket_base::shutdown_both, ignored);
+}
+
+std::string problem_answer(const Error& error, const std::string& request_id) {
+    const http::Response problem = http::problem(error, request_id);
+    std::string answer =
+        "HTTP/1.1 " + std::to_string(problem.status) +
+        " Refused\r\nConnection: close\r\nContent-Length: " + std::to_string(problem.body.size()) + "\r\n";
+    for (const auto& [name, value] : problem.headers.all())
+        answer.append(name).append(": ").append(value).append("\r\n");
+    return answer.append("\r\n").append(problem.body);
+}
+
+}  // namespace
+
+Core::Core(GatewayOptions gateway_options, realtime::Engine& engine, IoThreads& io_threads,
+           const Clock& gateway_clock)
+    : options(gateway_options),
+      realtime(engine),
+      threads(io_threads),
+      clock(gateway_clock),
+      admission(gateway_clock, {.connections_max = options.connections_max,
+                                .connections_per_address_max = options.connections_per_address_max}),
+      counts(std::make_shared<TopicCounts>(threads.context(0), [this](const std::string& topic,
+                                                                      std::int64_t count) {
+          const auto colon = topic.find(':');
+          const auto kind = kinds.find(std::string_view(topic).substr(0, colon));
+          if (kind == kinds.end() || !kind->second.on_count) return;
+          kind->second.on_count(colon == std::string::npos ? std::string() : topic.substr(colon + 1), count);
+      })) {}
+
+Core::~Core() = default;
+
+void Core::begin() {
+    for (std::size_t i = 0; i < threads.size(); ++i)
+        shards.push_back(std::make_unique<Shard>(*this, i));
+}
+
+void Core::accept(http::Upgrade upgrade) {
+    const auto& headers = upgrade.request.headers;
+    const auto key = headers.get("Sec-WebSocket-Key");
+    const auto result = check_handshake({.upgrade = headers.get("Upgrade"),
+                                         .connection = headers.get("Connection"),
+                                         .version = headers.get("Sec-WebSocket-Version"),
+                                         .key = key});
+    if (result == HandshakeResult::unsupported_version) {
+        metrics.refused.add();
+        return refuse(std::move(upgrade.socket), unsupported_version_answer());
+    }
+    Caller caller{.connection_id = next_connection_id++, .remote_address = upgrade.request.remote_address};
+    if (const auto& session = upgrade.request.session) {
+        caller.user_id = session->user_id;
+        caller.session_id = session->id;
+    }
+    try {
+        if (result != HandshakeResult::accepted) {
+            throw Error(ErrorCode::invalid_argument, "This is no WebSocket handshake.",
+                        {.reason = "bad_handshake"});
+        }
+        admission.admit(caller.remote_address, caller.session_id);
+    } catch (const Error& error) {
+        metrics.refused.add();
+        return refuse(std::move(upgrade.socket), problem_answer(error, upgrade.request.id));
+    }
+    shards[IoThreads::current()]->accept(std::move(upgrade.socket), std::move(caller), handshake_answer(*key),
+                                         std::move(upgrade.unread));
+}
+
+}  // namespace spaktok::gateway

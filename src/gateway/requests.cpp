@@ -1,0 +1,181 @@
+#include "gateway/requests.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "gateway/connection.h"
+#include "gateway/core.h"
+#include "gateway/shard.h"
+
+namespace spaktok::gateway {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Counts a request among the connection's for as long as it is under way.
+class InFlight {
+  public:
+    explicit InFlight(Connection& connection) : connection_(connection) { ++connection_.requests_in_flight; }
+    ~InFlight() { --connection_.requests_in_flight; }
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+
+  private:
+    Connection& connection_;
+};
+
+auto find_membership(Connection& connection, std::string_view topic) {
+    return std::ranges::find_if(connection.memberships(), [&](const Membership& membership) {
+        return membership.topic->name() == topic;
+    });
+}
+
+}  // namespace
+
+void Requests::handle(Connection& connection, std::string_view text) {
+    ClientMessage message;
+    try {
+        message = parse_client_message(text);
+    } catch (const Error&) {
+        return connection.close(CloseCode::invalid_payload, "not a JSON object");
+    }
+    const auto id = message.id;
+    if (!id) {
+        return answer_error(connection, std::nullopt,
+                            Error(ErrorCode::invalid_argument,
+                                  "A request needs an id: a whole number from 0 on.", {.field = "id"}));
+    }
+    try {
+        dispatch(connection, *id, std::move(message));
+    } catch (const Error& error) {
+        answer_error(connection, id, error);
+    }
+}
+
+void Requests::dispatch(Connection& connection, std::int64_t id, ClientMessage message) {
+    if (message.type == "ping") {
+        const json::Object result{{"server_time", to_rfc3339(shard_.clock().now())}};
+        return connection.send_text(encode_answer(id, result));
+    }
+    if (message.type == "unsubscribe") return unsubscribe(connection, id, message.body);
+    if (connection.requests_in_flight >= requests_in_flight_max) {
+        throw Error(ErrorCode::rate_limited, "Too many requests are waiting for their answers.",
+                    {.reason = "too_many_in_flight", .retry_after = std::chrono::seconds(1)});
+    }
+    if (message.type == "subscribe") return subscribe(connection, id, message.body);
+    const auto handler = shard_.core().handlers.find(message.type);
+    if (handler == shard_.core().handlers.end()) {
+        throw Error(ErrorCode::invalid_argument, "There is no request of this type.",
+                    {.field = "type", .reason = "unknown_type"});
+    }
+    shard_.tasks().spawn(run(connection.shared_from_this(), id, handler->second, std::move(message.body)));
+}
+
+asio::awaitable<void> Requests::run(std::shared_ptr<Connection> connection, std::int64_t id,
+                                    const RequestHandler& handler, json::Object message) {
+    const InFlight counted(*connection);
+    std::exception_ptr failure;
+    try {
+        const json::Value result = co_await handler(connection->caller(), std::move(message));
+        connection->send_text(encode_answer(id, result));
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) answer_exception(*connection, id, failure);
+}
+
+// ---- Topics
+// ------------------------------------------------------------------------------------------------------
+void Requests::subscribe(Connection& connection, std::int64_t id, const json::Object& message) {
+    std::string topic;
+    TopicName name = parse_topic(message, topic);
+    auto since = parse_recover(message);
+    const auto& kinds = shard_.core().kinds;
+    const auto kind = kinds.find(name.prefix);
+    if (kind == kinds.end()) {
+        throw Error(ErrorCode::not_found, "There is no such topic.",
+                    {.field = "topic", .reason = "unknown_topic"});
+    }
+    if (find_membership(connection, topic) != connection.memberships().end()) {
+        throw Error(ErrorCode::conflict, "This topic is subscribed to already.",
+                    {.field = "topic", .reason = "already_subscribed"});
+    }
+    if (connection.memberships().size() >= shard_.options().subscriptions_max) {
+        throw Error(ErrorCode::conflict, "There are too many subscriptions on this connection.",
+                    {.field = "topic", .reason = "too_many_subscriptions"});
+    }
+    // Joined before it is asked whether that is allowed: so the state that the answer carries is not older
+    // than the events that follow it. Who may not listen is taken out again and has heard nothing.
+    auto local = shard_.topic(topic);
+    auto join = local->join(connection);
+    shard_.tasks().spawn(run_subscribe(connection.shared_from_this(), id, kind->second, std::move(name.rest),
+                                       std::move(local), std::move(join), std::move(since)));
+}
+
+asio::awaitable<void> Requests::run_subscribe(std::shared_ptr<Connection> connection, std::int64_t id,
+                                              const TopicKind& kind, std::string rest,
+                                              std::shared_ptr<LocalTopic> topic, std::shared_ptr<Join> join,
+                                              std::optional<realtime::Position> since) {
+    const InFlight counted(*connection);
+    std::exception_ptr failure;
+    try {
+        co_await topic->opened();
+        json::Value state = co_await kind.authorize(connection->caller(), std::move(rest));
+        SubscribeResult result = co_await topic->recover(join, std::move(since));
+        if (join->connection != nullptr) {
+            result.state = std::move(state);
+            topic->complete(*join, id, result);
+        } else {
+            throw Error(ErrorCode::conflict, "The subscription was ended before it began.",
+                        {.reason = "unsubscribed"});
+        }
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure) co_return;
+    if (join->connection != nullptr && !join->is_answered) {
+        const auto membership = find_membership(*connection, topic->name());
+        shard_.leave(*connection, static_cast<std::size_t>(membership - connection->memberships().begin()));
+    }
+    answer_exception(*connection, id, failure);
+}
+
+void Requests::unsubscribe(Connection& connection, std::int64_t id, const json::Object& message) {
+    std::string topic;
+    parse_topic(message, topic);
+    const auto membership = find_membership(connection, topic);
+    if (membership == connection.memberships().end()) {
+        throw Error(ErrorCode::not_found, "This topic is not subscribed to.",
+                    {.field = "topic", .reason = "not_subscribed"});
+    }
+    shard_.leave(connection, static_cast<std::size_t>(membership - connection.memberships().begin()));
+    connection.send_text(encode_answer(id, json::Object()));
+}
+
+// ---- Errors
+// ------------------------------------------------------------------------------------------------------
+void Requests::answer_exception(Connection& connection, std::int64_t id, std::exception_ptr failure) {
+    try {
+        std::rethrow_exception(std::move(failure));
+    } catch (const Error& error) {
+        answer_error(connection, id, error);
+    } catch (const std::exception& error) {
+        answer_error(
+            connection, id,
+            Error(ErrorCode::internal, "Something went wrong on our side.", {.detail = error.what()}));
+    }
+}
+
+void Requests::answer_error(Connection& connection, std::optional<std::int64_t> id, const Error& error) {
+    const std::string reference =
+        "ws-" + std::to_string(connection.caller().connection_id) + "-" + (id ? std::to_string(*id) : "none");
+    if (error.code() == ErrorCode::internal) {
+        log::error("request failed",
+                   {{"request_id", reference}, {"error", error.message()}, {"detail", error.detail()}});
+    }
+    connection.send_text(encode_error(id, error, reference));
+}
+
+}  // namespace spaktok::gateway

@@ -1,0 +1,53 @@
+// What clients ask for: finds who answers, bounds how many are under way, and turns errors into answers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/error.h"
+#include "gateway/gateway.h"
+#include "gateway/local_topic.h"
+#include "gateway/protocol.h"
+
+namespace spaktok::gateway {
+
+class Connection;
+class Shard;
+
+// Requests of a connection that are not answered yet; one more is refused. Enough for a page that subscribes
+// to all it shows at once, little enough that one client cannot fill an engine's queue.
+inline constexpr int requests_in_flight_max = 16;
+// A connection may send this many seconds' worth of requests at once.
+inline constexpr int requests_burst_seconds = 3;
+
+// Lives in its shard.
+class Requests {
+  public:
+    explicit Requests(Shard& shard) : shard_(shard) {}
+
+    // A text message of the connection.
+    void handle(Connection& connection, std::string_view text);
+
+  private:
+    void dispatch(Connection& connection, std::int64_t id, ClientMessage message);
+    void subscribe(Connection& connection, std::int64_t id, const json::Object& message);
+    void unsubscribe(Connection& connection, std::int64_t id, const json::Object& message);
+    boost::asio::awaitable<void> run(std::shared_ptr<Connection> connection, std::int64_t id,
+                                     const RequestHandler& handler, json::Object message);
+    boost::asio::awaitable<void> run_subscribe(std::shared_ptr<Connection> connection, std::int64_t id,
+                                               const TopicKind& kind, std::string rest,
+                                               std::shared_ptr<LocalTopic> topic, std::shared_ptr<Join> join,
+                                               std::optional<realtime::Position> since);
+    void answer_error(Connection& connection, std::optional<std::int64_t> id, const Error& error);
+    // For a handler's coroutine, from its catch block.
+    void answer_exception(Connection& connection, std::int64_t id, std::exception_ptr failure);
+
+    Shard& shard_;
+};
+
+}  // namespace spaktok::gateway
