@@ -72,6 +72,8 @@ struct LiveOptions {
     std::string state_directory;                      // where a graceful stop keeps the windows; empty: nowhere
 };
 
+class PublisherGate;
+
 class LiveHub {
   public:
     LiveHub(LiveOptions options, Authority& authority, blob::BlobStore& blobs, IoThreads& threads, const Clock& clock,
@@ -83,6 +85,8 @@ class LiveHub {
     // Starts the RTMP listener; loads windows that a graceful stop kept.
     void start();
     std::uint16_t rtmp_port() const;
+    // For ingest protocols other than the hub's own RTMP listener.
+    PublisherGate& gate();
     // Ends the publish and the broadcast at once: the playlist is closed. No-op where it is not on air. Thread-safe.
     boost::asio::awaitable<void> end(StreamId stream, std::string reason);
     // Closes the publisher's connection (key rotated) but leaves the broadcast its grace. Thread-safe.
