@@ -12,7 +12,8 @@
 
 namespace spaktok::http {
 
-// Thread-safe (sharded locks). Remembers at most `keys_max` keys; beyond that the fullest buckets are forgotten first.
+// Thread-safe (sharded locks). Remembers at most `keys_max` keys; beyond that the fullest buckets are
+// forgotten first.
 class RateLimiter {
   public:
     struct Options {
@@ -24,10 +25,15 @@ class RateLimiter {
 
     // nullopt: allowed, and counted. Otherwise how long until the next one would be.
     std::optional<std::chrono::milliseconds> take(const RateLimit& limit, std::string_view key);
+    std::size_t keys() const;  // remembered now, at most keys_max
 
   private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+// What a client's address counts as: itself, or the /64 of an IPv6 address (one subscriber usually has a
+// whole /64).
+std::string rate_key(std::string_view address);
 
 }  // namespace spaktok::http

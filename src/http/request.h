@@ -14,23 +14,12 @@
 
 #include "base/json.h"
 #include "base/uuid.h"
+#include "http/headers.h"
 
 namespace spaktok::http {
 
 enum class Method { get, head, post, put, patch, delete_, options };
 std::string_view to_string(Method method);
-
-// Few fields, looked up without regard to case.
-class Headers {
-  public:
-    void set(std::string_view name, std::string value);   // replaces
-    void add(std::string_view name, std::string value);
-    std::optional<std::string_view> get(std::string_view name) const;
-    const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
-
-  private:
-    std::vector<std::pair<std::string, std::string>> fields_;
-};
 
 // Who asks. Made by `Sessions` from a cookie or a bearer token.
 struct Session {
@@ -45,13 +34,13 @@ struct Session {
 class Request {
   public:
     Method method = Method::get;
-    std::string path;                       // decoded, without the query
+    std::string path;  // decoded, without the query
     std::string raw_query;
     Headers headers;
     std::string body;
-    std::string id;                         // request id, in every log line and problem
-    std::string remote_address;             // of the client; X-Forwarded-For only from a trusted proxy
-    std::optional<Session> session;         // set where credentials were valid
+    std::string id;                  // request id, in every log line and problem
+    std::string remote_address;      // of the client; X-Forwarded-For only from a trusted proxy
+    std::optional<Session> session;  // set where credentials were valid
     std::size_t io_thread = 0;
 
     // `{name}` of the route's pattern, decoded. Asserts that the pattern has it.
@@ -64,7 +53,8 @@ class Request {
     }
     std::optional<std::string> query(std::string_view name) const;  // first of that name, decoded
     // A whole number in [minimum, maximum]; throws Error{invalid_argument, field = name}.
-    std::int64_t query_integer(std::string_view name, std::int64_t fallback, std::int64_t minimum, std::int64_t maximum) const;
+    std::int64_t query_integer(std::string_view name, std::int64_t fallback, std::int64_t minimum,
+                               std::int64_t maximum) const;
     // The signed-in user; throws Error{unauthenticated}.
     UserId user() const;
     // The body as T; throws Error{invalid_argument} or {unsupported_media} where it is not application/json.
@@ -97,8 +87,10 @@ struct Response {
         return json(json::to_value(value), status);
     }
     static Response no_content();
-    static Response text(std::string body, std::string_view content_type = "text/plain; charset=utf-8", unsigned status = 200);
-    // Whole or, with a valid Range header, a part (206), with Accept-Ranges; 416 is thrown as Error{range_not_satisfiable}.
+    static Response text(std::string body, std::string_view content_type = "text/plain; charset=utf-8",
+                         unsigned status = 200);
+    // Whole or, with a valid Range header, a part (206), with Accept-Ranges; 416 is thrown as
+    // Error{range_not_satisfiable}.
     static Response bytes(const Request& request, SharedBytes bytes, std::string_view content_type);
 };
 

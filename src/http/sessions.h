@@ -1,10 +1,13 @@
-// Signed-in sessions over the realtime engine: `session:<sha256 of token>`. Opaque tokens of 32 random bytes; only their hash
-// is stored.
+// Signed-in sessions over the realtime engine: `session:<sha256 of token>`. Opaque tokens of 32 random bytes;
+// only their hash is stored.
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -20,8 +23,8 @@ class Sessions {
   public:
     struct Options {
         std::chrono::hours lifetime{24 * 30};  // sliding
-        std::string public_url;                // https: `__Host-spaktok_session`, Secure; else `spaktok_session`
-        int per_user_max = 50;                 // the oldest is ended beyond that
+        std::string public_url;  // https: `__Host-spaktok_session`, Secure; else `spaktok_session`
+        int per_user_max = 50;   // the oldest is ended beyond that
     };
     Sessions(realtime::KeyValues& store, const Clock& clock, Random& random, Options options);
 
@@ -43,17 +46,32 @@ class Sessions {
 
     // Token of a request: `Authorization: Bearer …`, else the cookie.
     std::optional<std::string> token_of(const Request& request, bool& from_cookie) const;
-    std::string cookie(const std::string& token) const;   // Set-Cookie's value
+    std::string cookie(const std::string& token) const;  // Set-Cookie's value
     std::string expired_cookie() const;
-    // Whether an unsafe request or a WebSocket handshake with a cookie comes from our own page (Origin, else Sec-Fetch-Site).
+    // Whether an unsafe request or a WebSocket handshake with a cookie comes from our own page (Origin, else
+    // Sec-Fetch-Site).
     bool is_same_origin(const Request& request) const;
 
   private:
+    boost::asio::awaitable<void> refresh(std::string hash, std::string session_id);
+    bool needs_refresh(const std::string& hash, const Session& session);
+    boost::asio::awaitable<std::optional<Session>> load(std::string hash);
+    boost::asio::awaitable<void> remove(UserId user, std::string member);
+    boost::asio::awaitable<void> end_oldest(UserId user);
+
     realtime::KeyValues& store_;
     const Clock& clock_;
     Random& random_;
     Options options_;
+    std::string origin_;  // of public_url: scheme, host and port; empty where there is none
+    std::string cookie_name_;
+    bool secure_ = false;
     std::vector<std::function<void(UserId, const std::string&)>> ended_callbacks_;
+
+    // When a session's expiry was last pushed, by the hash of its token: no store is asked for what happened
+    // within a minute.
+    std::mutex refreshed_mutex_;
+    std::unordered_map<std::string, Timestamp> refreshed_;
 };
 
 }  // namespace spaktok::http
