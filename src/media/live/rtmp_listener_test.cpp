@@ -160,6 +160,9 @@ struct Refused {
     std::string reason;
     std::string told;
 };
+void PrintTo(const Refused& each, std::ostream* out) {
+    *out << each.name;
+}
 
 class RtmpListenerRefuses : public testing::RtmpListenerFixture,
                             public ::testing::WithParamInterface<Refused> {};

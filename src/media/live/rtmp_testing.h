@@ -130,7 +130,7 @@ inline asio::awaitable<std::shared_ptr<PublisherSink>> FakeGate::open(PublisherR
 // Blocking, with a deadline on every read.
 class Client {
   public:
-    explicit Client(std::uint16_t port) : socket_(context_) {
+    explicit Client(std::uint16_t port) : socket_(*context_) {
         socket_.connect({asio::ip::address_v4::loopback(), port});
     }
 
@@ -171,7 +171,7 @@ class Client {
         return !error;
     }
 
-    asio::io_context context_;
+    std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>();
     asio::ip::tcp::socket socket_;
     std::string received_;
     bool closed_ = false;

@@ -40,6 +40,9 @@ struct Case {
     Bytes bytes;
     std::vector<Value> values;
 };
+void PrintTo(const Case& each, std::ostream* out) {
+    *out << each.name;
+}
 
 class Amf0Decoding : public ::testing::TestWithParam<Case> {};
 

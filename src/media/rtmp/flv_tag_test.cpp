@@ -20,6 +20,9 @@ struct Case {
     Bytes bytes;  // payload included
     TagHeader header;
 };
+void PrintTo(const Case& each, std::ostream* out) {
+    *out << each.name;
+}
 
 std::optional<TagHeader> read(MessageType type, const Bytes& bytes) {
     return type == MessageType::video ? read_video_header(bytes) : read_audio_header(bytes);

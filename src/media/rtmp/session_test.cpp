@@ -244,6 +244,9 @@ struct Refusal {
     std::string failure;  // begins so
     std::string told;     // what the peer reads of it, where there is a word for it
 };
+void PrintTo(const Refusal& each, std::ostream* out) {
+    *out << each.name;
+}
 
 class RtmpRefusals : public ::testing::TestWithParam<Refusal> {};
 
