@@ -172,10 +172,14 @@ asio::awaitable<void> RtmpConnection::read_what_is_there() {
         if (error == asio::error::would_block) co_return;
         if (error) {
             peer_gone_ = true;
-            if (error != asio::error::eof) throw boost::system::system_error(error);
-            const bool ended = session_.state() == Session::State::unpublished;
-            asked_to_end_ = ended ? RtmpEnding{"finished", "The publisher has ended."}
-                                  : RtmpEnding{"peer_closed", "The peer closed the connection."};
+            // Encoders that have said goodbye do not wait for the answer, which resets the connection.
+            if (session_.state() == Session::State::unpublished) {
+                asked_to_end_ = RtmpEnding{"finished", "The publisher has ended."};
+            } else if (error == asio::error::eof) {
+                asked_to_end_ = RtmpEnding{"peer_closed", "The peer closed the connection."};
+            } else {
+                throw boost::system::system_error(error);
+            }
             co_return;
         }
         received_bytes_ += size;
