@@ -42,7 +42,7 @@ constexpr std::array<std::string_view, 48> common_passwords = {
 
 static_assert(std::ranges::is_sorted(common_passwords));
 
-[[noreturn]] void refuse(std::string_view field, std::string message, std::string reason = {}) {
+[[noreturn]] void refuse(std::string_view field, std::string message, std::string reason = "invalid_field") {
     throw Error(ErrorCode::invalid_argument, std::move(message),
                 {.field = std::string(field), .reason = std::move(reason)});
 }

@@ -79,7 +79,8 @@ SessionItem item_of(const http::Session& session, const std::string& current_id)
 // Longer ones are wrong for sure, and would only cost time to hash.
 void refuse_oversize(const std::string& text, std::size_t bytes_max, const char* field) {
     if (text.size() <= bytes_max) return;
-    throw Error(ErrorCode::invalid_argument, "This is too long.", {.field = field});
+    throw Error(ErrorCode::invalid_argument, "This is too long.",
+                {.field = field, .reason = "invalid_field"});
 }
 constexpr std::size_t password_bytes_max =
     4 * password_length_max;  // UTF-8 has at most four bytes a code point

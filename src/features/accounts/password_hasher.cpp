@@ -9,16 +9,12 @@
 
 namespace spaktok::accounts {
 
-namespace {
-
 // Argon2's text form with a salt and a hash of zeroes: verifying against it costs what these parameters cost,
 // and finding a password for it is as hard as a preimage.
-std::string hash_of_nobody(const PasswordHasher::Options& options) {
+std::string PasswordHasher::hash_of_nobody(const Options& options) {
     return fmt::format("$argon2id$v=19$m={},t={},p=1${}${}", options.memory_bytes / 1024, options.passes,
                        std::string(22, 'A'), std::string(43, 'A'));
 }
-
-}  // namespace
 
 PasswordHasher::PasswordHasher(Options options)
     : options_(options),
@@ -35,7 +31,9 @@ boost::asio::awaitable<std::string> PasswordHasher::hash(std::string password) {
         if (crypto_pwhash_argon2id_str(text.data(), password.data(), password.size(), options.passes,
                                        options.memory_bytes) != 0) {
             throw Error(ErrorCode::unavailable, "The server is too busy to do this now.",
-                        {.detail = "no memory for a password hash", .retry_after = std::chrono::seconds{5}});
+                        {.reason = "busy",
+                         .detail = "no memory for a password hash",
+                         .retry_after = std::chrono::seconds{5}});
         }
         return std::string(text.data());
     });

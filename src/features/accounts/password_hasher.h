@@ -24,6 +24,9 @@ class PasswordHasher {
     };
     explicit PasswordHasher(Options options);
 
+    // A well-formed hash with these parameters that no password is known for.
+    static std::string hash_of_nobody(const Options& options);
+
     boost::asio::awaitable<std::string> hash(std::string password);
     struct Verified {
         bool matches = false;
@@ -35,7 +38,7 @@ class PasswordHasher {
 
   private:
     Options options_;
-    std::string nobody_;  // a well-formed hash that no password has
+    std::string nobody_;
     WorkerPool pool_;
 };
 

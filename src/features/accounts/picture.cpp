@@ -33,6 +33,14 @@ std::uint32_t little_endian_24(std::string_view bytes, std::size_t at) {
     return little_endian_16(bytes, at) | byte_at(bytes, at + 2) << 16;
 }
 
+std::uint32_t little_endian_32(std::string_view bytes, std::size_t at) {
+    return little_endian_24(bytes, at) | byte_at(bytes, at + 3) << 24;
+}
+void append_little_endian_32(std::string& bytes, std::size_t value) {
+    for (int shift = 0; shift < 32; shift += 8)
+        bytes += static_cast<char>(value >> shift & 0xFF);
+}
+
 // PNG (ISO/IEC 15948), 11.2.2: IHDR comes first.
 std::optional<PictureSize> png_size(std::string_view bytes) {
     if (bytes.size() < 24 || bytes.substr(12, 4) != "IHDR") return std::nullopt;
@@ -90,7 +98,7 @@ class Place {
         if (running_->fetch_add(1) < running_max) return;
         running_->fetch_sub(1);
         throw Error(ErrorCode::unavailable, "Too many pictures are being read just now.",
-                    {.retry_after = std::chrono::seconds{2}});
+                    {.reason = "busy", .retry_after = std::chrono::seconds{2}});
     }
     ~Place() { running_->fetch_sub(1); }
     Place(const Place&) = delete;
@@ -109,15 +117,16 @@ boost::asio::awaitable<std::string> process(std::string bytes, std::shared_ptr<s
         // error; no JIT, which would
         // write a file; pictures stay in memory instead of going to a temporary file.
         .argv = {"env", "VIPS_BLOCK_UNTRUSTED=1", "VIPS_CONCURRENCY=1", "vipsthumbnail",
-                 "stdin[fail_on=truncated]", "--size", "512x512", "--smartcrop", "centre", "--output",
-                 ".webp[Q=82,strip]", "--vips-novector", "--vips-disc-threshold=1g"},
+                 "stdin[fail_on=truncated]", "--size", "512x512", "--export-profile", "srgb", "--smartcrop",
+                 "centre", "--output", ".webp[Q=82,strip]", "--vips-novector", "--vips-disc-threshold=1g"},
         .input = std::move(bytes),
         .output_bytes_max = 2u << 20,
     });
     if (!result.succeeded()) invalid_picture("This picture cannot be read.", result.error_tail);
-    if (sniff_picture(result.output) != PictureType::webp)
-        invalid_picture("This picture cannot be read.", "no WebP came out");
-    co_return result.output;
+    // libvips 8.14 writes the source's EXIF into a WebP even when told to strip it.
+    auto webp = webp_without_metadata(result.output);
+    if (!webp) invalid_picture("This picture cannot be read.", "what came out is no WebP");
+    co_return std::move(*webp);
 }
 
 }  // namespace
@@ -143,6 +152,29 @@ std::optional<PictureSize> picture_size(std::string_view bytes, PictureType type
             return gif_size(bytes);
     }
     return std::nullopt;
+}
+
+std::optional<std::string> webp_without_metadata(std::string_view webp) {
+    if (sniff_picture(webp) != PictureType::webp) return std::nullopt;
+    std::string chunks;
+    for (std::size_t at = 12; at < webp.size();) {
+        if (webp.size() - at < 8) return std::nullopt;
+        const auto kind = webp.substr(at, 4);
+        const std::size_t length = little_endian_32(webp, at + 4);
+        const std::size_t padded = length + length % 2;
+        if (padded > webp.size() - at - 8) return std::nullopt;
+        if (kind == "VP8X" || kind == "VP8 " || kind == "VP8L" || kind == "ALPH") {
+            const auto start = chunks.size();
+            chunks += webp.substr(at, 8 + padded);
+            constexpr char alpha_flag = 0x10;  // the only one of VP8X's flags that stays true
+            if (kind == "VP8X" && length > 0)
+                chunks[start + 8] = static_cast<char>(chunks[start + 8] & alpha_flag);
+        }
+        at += 8 + padded;
+    }
+    std::string result = "RIFF";
+    append_little_endian_32(result, 4 + chunks.size());
+    return result + "WEBP" + chunks;
 }
 
 void check_picture(std::string_view bytes) {

@@ -27,6 +27,9 @@ struct PictureSize {
 };
 // From the header alone; nothing is decoded here. nullopt where the header is broken.
 std::optional<PictureSize> picture_size(std::string_view bytes, PictureType type);
+// The same WebP with its picture data alone: no EXIF (where a camera says where it was), no XMP, no colour
+// profile, no animation. nullopt where the container is broken (RFC 9649, 2).
+std::optional<std::string> webp_without_metadata(std::string_view webp);
 // Throws Error{payload_too_large}, {unsupported_media} or {invalid_argument, reason "invalid_picture"}.
 void check_picture(std::string_view bytes);
 
