@@ -1,0 +1,29 @@
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vitest/config';
+
+// The server that the development page talks to: the real one, or `npm run mock`.
+const server = process.env.SPAKTOK_SERVER ?? 'http://127.0.0.1:8080';
+// The server checks the Origin of unsafe requests against its own address: the proxy speaks for the page.
+const proxied = { target: server, changeOrigin: true, headers: { origin: server } };
+
+export default defineConfig({
+  plugins: [sveltekit()],
+  build: { target: 'es2022' },
+  server: {
+    proxy: {
+      '/api/v1/realtime': { ...proxied, ws: true },
+      '/api': proxied,
+      '/media': proxied,
+      '/live': proxied
+    }
+  },
+  preview: {
+    proxy: {
+      '/api/v1/realtime': { ...proxied, ws: true },
+      '/api': proxied,
+      '/media': proxied,
+      '/live': proxied
+    }
+  },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' }
+});
