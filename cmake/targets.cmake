@@ -1,7 +1,7 @@
 # spaktok_library(NAME DIR [LIBS…]): every .cpp below DIR that is not a test, as one static library.
 function(spaktok_library name dir)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${dir}/*.cpp)
-  list(FILTER sources EXCLUDE REGEX "(_(test|suite|fuzzer)|asio_implementation|precompiled)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|suite|fuzzer)|asio_implementation|precompiled|app/main)\\.cpp$")
   if(NOT sources)
     set(sources ${CMAKE_SOURCE_DIR}/src/base/precompiled.cpp)
   endif()

@@ -1,13 +1,13 @@
 #include "app/settings.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <boost/url/parse.hpp>
 #include <charconv>
 #include <sstream>
 #include <thread>
+
+#include <boost/url/parse.hpp>
+#include <fmt/format.h>
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
@@ -18,34 +18,50 @@ namespace spaktok::app {
 namespace {
 
 constexpr std::array descriptions{
-    SettingDescription{"data", "data", "Directory of everything that the embedded engines keep; created where missing."},
-    SettingDescription{"relational", "", "People, graph, content, money: sqlite:FILE. Default: sqlite:<data>/spaktok.db"},
-    SettingDescription{"document", "", "Chats and live streams: sqlite:FILE. Default: sqlite:<data>/documents.db"},
-    SettingDescription{"realtime", "", "Sessions, topics, counters: local:FILE. Default: local:<data>/realtime.db"},
+    SettingDescription{"data", "data",
+                       "Directory of everything that the embedded engines keep; created where missing."},
+    SettingDescription{"relational", "",
+                       "People, graph, content, money: sqlite:FILE. Default: sqlite:<data>/spaktok.db"},
+    SettingDescription{"document", "",
+                       "Chats and live streams: sqlite:FILE. Default: sqlite:<data>/documents.db"},
+    SettingDescription{"realtime", "",
+                       "Sessions, topics, counters: local:FILE. Default: local:<data>/realtime.db"},
     SettingDescription{"blob", "", "Pictures and thumbnails: file:DIR. Default: file:<data>/media"},
-    SettingDescription{"http", "127.0.0.1:8080", "Address of the page, the API and the live streams, host:port; port 0 takes a free one."},
-    SettingDescription{"rtmp", "0.0.0.0:1935", "Address where OBS and ffmpeg publish, host:port; empty for none."},
-    SettingDescription{"metrics", "127.0.0.1:9090", "Address of /metrics for Prometheus, host:port; empty for none."},
-    SettingDescription{"public_url", "", "Origin that browsers use, such as https://live.example.org. Default: http://<http>"},
-    SettingDescription{"rtmp_url", "", "Address shown to publishers, such as rtmp://live.example.org/live. Default: derived from public_url and rtmp."},
+    SettingDescription{
+        "http", "127.0.0.1:8080",
+        "Address of the page, the API and the live streams, host:port; port 0 takes a free one."},
+    SettingDescription{"rtmp", "0.0.0.0:1935",
+                       "Address where OBS and ffmpeg publish, host:port; empty for none."},
+    SettingDescription{"metrics", "127.0.0.1:9090",
+                       "Address of /metrics for Prometheus, host:port; empty for none."},
+    SettingDescription{"public_url", "",
+                       "Origin that browsers use, such as https://live.example.org. Default: http://<http>"},
+    SettingDescription{"rtmp_url", "",
+                       "Address shown to publishers, such as rtmp://live.example.org/live. Default: derived "
+                       "from public_url and rtmp."},
     SettingDescription{"name", "Spaktok", "Name of this place, shown on the page; at most 60 characters."},
     SettingDescription{"web", "", "Directory of the built page. Default: the page inside the program."},
     SettingDescription{"registration", "open", "Who may sign up: open or closed."},
     SettingDescription{"threads", "0", "I/O threads; 0 takes one a core, at most 64."},
-    SettingDescription{"trusted_proxies", "", "Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas."},
+    SettingDescription{
+        "trusted_proxies", "",
+        "Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas."},
     SettingDescription{"rate_limit_scale", "1", "Multiplies every rate limit, 0.01 to 100000."},
     SettingDescription{"log_level", "info", "debug, info, warning or error."},
     SettingDescription{"log_format", "text", "text or json."},
     SettingDescription{"ffmpeg", "ffmpeg", "The ffmpeg program, for thumbnails and pictures."},
-    SettingDescription{"reconnect_grace", "30s", "How long a broadcast waits for its publisher to return, 0s to 10m."},
-    SettingDescription{"thumbnail_interval", "10s", "How often a live stream's thumbnail is made, 2s to 10m; 0s for never."},
+    SettingDescription{"reconnect_grace", "30s",
+                       "How long a broadcast waits for its publisher to return, 0s to 10m."},
+    SettingDescription{"thumbnail_interval", "10s",
+                       "How often a live stream's thumbnail is made, 2s to 10m; 0s for never."},
     SettingDescription{"stop_grace", "10s", "How long a stop lets requests and writes finish, 0s to 5m."},
 };
 
 [[noreturn]] void refuse(std::string_view name, const SettingValue& value, std::string_view expected) {
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("{}: setting `{}` is \"{}\", but must be {}", value.origin, name, value.text, expected),
-                {.field = std::string(name)});
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("{}: setting `{}` is \"{}\", but must be {}", value.origin, name, value.text, expected),
+        {.field = std::string(name)});
 }
 
 const SettingDescription* find_description(std::string_view name) {
@@ -55,7 +71,8 @@ const SettingDescription* find_description(std::string_view name) {
 
 std::string environment_name(std::string_view name) {
     std::string result = "SPAKTOK_";
-    for (const char c : name) result += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (const char c : name)
+        result += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     return result;
 }
 
@@ -88,20 +105,24 @@ void read_file(const std::filesystem::path& path, std::map<std::string, SettingV
     try {
         table = toml::parse_file(path.string());
     } catch (const toml::parse_error& error) {
-        throw Error(ErrorCode::invalid_argument, fmt::format("{}:{}: {}", path.string(), error.source().begin.line,
-                                                             std::string_view(error.description())));
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("{}:{}: {}", path.string(), error.source().begin.line,
+                                std::string_view(error.description())));
     }
     for (const auto& [key, node] : table) {
         const std::string name(key.str());
         const std::string origin = fmt::format("{}:{}", path.string(), key.source().begin.line);
         if (find_description(name) == nullptr) {
-            throw Error(ErrorCode::invalid_argument, fmt::format("{}: there is no setting `{}`", origin, name), {.field = name});
+            throw Error(ErrorCode::invalid_argument,
+                        fmt::format("{}: there is no setting `{}`", origin, name), {.field = name});
         }
         const auto text = text_of(node);
         if (!text) {
-            throw Error(ErrorCode::invalid_argument,
-                        fmt::format("{}: setting `{}` must be text, a number, true or false, or a list of texts", origin, name),
-                        {.field = name});
+            throw Error(
+                ErrorCode::invalid_argument,
+                fmt::format("{}: setting `{}` must be text, a number, true or false, or a list of texts",
+                            origin, name),
+                {.field = name});
         }
         values[name] = {*text, origin};
     }
@@ -133,7 +154,8 @@ struct DurationRange {
     std::string_view words;
 };
 
-std::chrono::milliseconds read_duration(std::string_view name, const SettingValue& value, const DurationRange& range) {
+std::chrono::milliseconds read_duration(std::string_view name, const SettingValue& value,
+                                        const DurationRange& range) {
     std::int64_t count = 0;
     const auto* end = value.text.data() + value.text.size();
     const auto [stop, error] = std::from_chars(value.text.data(), end, count);
@@ -147,7 +169,8 @@ std::chrono::milliseconds read_duration(std::string_view name, const SettingValu
 }
 
 template <class T>
-T read_word(std::string_view name, const SettingValue& value, std::initializer_list<std::pair<std::string_view, T>> words) {
+T read_word(std::string_view name, const SettingValue& value,
+            std::initializer_list<std::pair<std::string_view, T>> words) {
     std::string expected;
     for (const auto& [word, meaning] : words) {
         if (value.text == word) return meaning;
@@ -164,7 +187,8 @@ std::string read_address(std::string_view name, const SettingValue& value, bool 
     unsigned port = 0;
     const auto* end = value.text.data() + value.text.size();
     const auto [stop, error] = std::from_chars(value.text.data() + colon + 1, end, port);
-    if (error != std::errc{} || stop != end || port > 65535) refuse(name, value, "host:port with a port up to 65535");
+    if (error != std::errc{} || stop != end || port > 65535)
+        refuse(name, value, "host:port with a port up to 65535");
     return value.text;
 }
 
@@ -190,7 +214,8 @@ std::vector<std::string> read_list(const std::string& text) {
     return items;
 }
 
-std::string engine_url(const SettingValue& value, std::string_view scheme, const std::filesystem::path& fallback) {
+std::string engine_url(const SettingValue& value, std::string_view scheme,
+                       const std::filesystem::path& fallback) {
     return value.text.empty() ? fmt::format("{}:{}", scheme, fallback.string()) : value.text;
 }
 
@@ -202,7 +227,8 @@ std::map<std::string, SettingValue> gather(const SettingSources& sources) {
     const std::filesystem::path usual = "spaktok.toml";
     if (sources.file) {
         if (!std::filesystem::exists(*sources.file)) {
-            throw Error(ErrorCode::invalid_argument, fmt::format("there is no settings file {}", sources.file->string()));
+            throw Error(ErrorCode::invalid_argument,
+                        fmt::format("there is no settings file {}", sources.file->string()));
         }
         read_file(*sources.file, values);
     } else if (std::filesystem::exists(usual)) {
@@ -214,7 +240,8 @@ std::map<std::string, SettingValue> gather(const SettingSources& sources) {
             values[std::string(description.name)] = {*text, "environment " + variable};
         }
     }
-    for (const auto& [name, text] : sources.flags) values[name] = {text, "flag " + flag_name(name)};
+    for (const auto& [name, text] : sources.flags)
+        values[name] = {text, "flag " + flag_name(name)};
     return values;
 }
 
@@ -230,7 +257,9 @@ std::string without_password(const std::string& text) {
 
 }  // namespace
 
-std::span<const SettingDescription> setting_descriptions() { return descriptions; }
+std::span<const SettingDescription> setting_descriptions() {
+    return descriptions;
+}
 
 Settings load_settings(const SettingSources& sources) {
     using std::chrono::milliseconds;
@@ -255,33 +284,43 @@ Settings load_settings(const SettingSources& sources) {
         refuse("rtmp_url", value("rtmp_url"), "an address such as rtmp://live.example.org/live");
     }
     settings.name = value("name").text;
-    if (settings.name.empty() || settings.name.size() > 60) refuse("name", value("name"), "1 to 60 characters long");
+    if (settings.name.empty() || settings.name.size() > 60)
+        refuse("name", value("name"), "1 to 60 characters long");
     settings.web = value("web").text;
-    settings.registration_open = read_word<bool>("registration", value("registration"), {{"open", true}, {"closed", false}});
+    settings.registration_open =
+        read_word<bool>("registration", value("registration"), {{"open", true}, {"closed", false}});
     settings.threads = read_size("threads", value("threads"), 64);
-    if (settings.threads == 0) settings.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 64);
+    if (settings.threads == 0)
+        settings.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 64);
     settings.trusted_proxies = read_list(value("trusted_proxies").text);
     settings.rate_limit_scale = read_double("rate_limit_scale", value("rate_limit_scale"), 0.01, 100'000);
     settings.log.level = read_word<log::Level>("log_level", value("log_level"),
-                                               {{"debug", log::Level::debug}, {"info", log::Level::info},
-                                                {"warning", log::Level::warning}, {"error", log::Level::error}});
-    settings.log.format =
-        read_word<log::Format>("log_format", value("log_format"), {{"text", log::Format::text}, {"json", log::Format::json}});
+                                               {{"debug", log::Level::debug},
+                                                {"info", log::Level::info},
+                                                {"warning", log::Level::warning},
+                                                {"error", log::Level::error}});
+    settings.log.format = read_word<log::Format>("log_format", value("log_format"),
+                                                 {{"text", log::Format::text}, {"json", log::Format::json}});
     settings.ffmpeg = value("ffmpeg").text;
-    settings.reconnect_grace = read_duration("reconnect_grace", value("reconnect_grace"),
-                                             {milliseconds(0), minutes(10), "a duration from 0s to 10m, such as 30s"});
-    settings.thumbnail_interval = value("thumbnail_interval").text == "0s"
-                                      ? milliseconds(0)
-                                      : read_duration("thumbnail_interval", value("thumbnail_interval"),
-                                                      {seconds(2), minutes(10), "0s, or a duration from 2s to 10m"});
+    settings.reconnect_grace =
+        read_duration("reconnect_grace", value("reconnect_grace"),
+                      {milliseconds(0), minutes(10), "a duration from 0s to 10m, such as 30s"});
+    settings.thumbnail_interval =
+        value("thumbnail_interval").text == "0s"
+            ? milliseconds(0)
+            : read_duration("thumbnail_interval", value("thumbnail_interval"),
+                            {seconds(2), minutes(10), "0s, or a duration from 2s to 10m"});
     settings.stop_grace =
-        read_duration("stop_grace", value("stop_grace"), {milliseconds(0), minutes(5), "a duration from 0s to 5m, such as 10s"});
+        read_duration("stop_grace", value("stop_grace"),
+                      {milliseconds(0), minutes(5), "a duration from 0s to 5m, such as 10s"});
     return settings;
 }
 
 std::string describe(const Settings& settings) {
-    const std::map<std::string_view, std::string> derived{
-        {"relational", settings.relational}, {"document", settings.document}, {"realtime", settings.realtime}, {"blob", settings.blob}};
+    const std::map<std::string_view, std::string> derived{{"relational", settings.relational},
+                                                          {"document", settings.document},
+                                                          {"realtime", settings.realtime},
+                                                          {"blob", settings.blob}};
     std::string text;
     for (const auto& description : descriptions) {
         const auto& source = settings.sources.at(std::string(description.name));

@@ -1,5 +1,6 @@
-// What the operator may set: one name in the TOML file, the environment (SPAKTOK_NAME) and the flags (--name). Flags win over
-// the environment, that over the file, that over the defaults. An unknown or bad setting stops the start.
+// What the operator may set: one name in the TOML file, the environment (SPAKTOK_NAME) and the flags
+// (--name). Flags win over the environment, that over the file, that over the defaults. An unknown or bad
+// setting stops the start.
 #pragma once
 
 #include <chrono>
@@ -17,13 +18,14 @@
 namespace spaktok::app {
 
 struct SettingDescription {
-    std::string_view name;     // "rate_limit_scale": in the file and, with '-' for '_', as a flag
-    std::string_view fallback; // "" where it is derived from `data`; see `help`
+    std::string_view name;      // "rate_limit_scale": in the file and, with '-' for '_', as a flag
+    std::string_view fallback;  // "" where it is derived from `data`; see `help`
     std::string_view help;
 };
 std::span<const SettingDescription> setting_descriptions();
 
-// A value as text and where it comes from: "default", "environment SPAKTOK_HTTP", "flag --http", "spaktok.toml:12".
+// A value as text and where it comes from: "default", "environment SPAKTOK_HTTP", "flag --http",
+// "spaktok.toml:12".
 struct SettingValue {
     std::string text;
     std::string origin;
@@ -57,15 +59,16 @@ struct Settings {
 };
 
 struct SettingSources {
-    std::map<std::string, std::string> flags;        // by setting name
-    std::optional<std::filesystem::path> file;       // named by the operator: must exist
+    std::map<std::string, std::string> flags;   // by setting name
+    std::optional<std::filesystem::path> file;  // named by the operator: must exist
     std::function<std::optional<std::string>(const std::string&)> environment;  // getenv, or a test's map
 };
-// Throws Error{invalid_argument} with a message that names the setting and its origin. Without `file`, spaktok.toml in the
-// working directory is read where it exists.
+// Throws Error{invalid_argument} with a message that names the setting and its origin. Without `file`,
+// spaktok.toml in the working directory is read where it exists.
 Settings load_settings(const SettingSources& sources);
 
-// What `spaktok config` prints: valid TOML, each line with its origin as a comment. Passwords in URLs are shown as ***.
+// What `spaktok config` prints: valid TOML, each line with its origin as a comment. Passwords in URLs are
+// shown as ***.
 std::string describe(const Settings& settings);
 
 }  // namespace spaktok::app

@@ -1,9 +1,9 @@
 #include "app/settings.h"
 
+#include <fstream>
+
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <fstream>
 
 #include "base/error.h"
 
@@ -12,7 +12,9 @@ namespace {
 
 class SettingsTest : public testing::Test {
   protected:
-    SettingsTest() : file_(std::filesystem::temp_directory_path() / ("spaktok-settings-" + std::to_string(getpid()) + ".toml")) {}
+    SettingsTest()
+        : file_(std::filesystem::temp_directory_path() /
+                ("spaktok-settings-" + std::to_string(getpid()) + ".toml")) {}
     ~SettingsTest() override { std::filesystem::remove(file_); }
 
     void write(const std::string& text) {
@@ -91,22 +93,24 @@ TEST_P(BadSettings, AreRefusedByNameAndOrigin) {
     EXPECT_NE(message.find("setting `" + std::string(GetParam().name) + "`"), std::string::npos) << message;
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, BadSettings,
-                         testing::Values(BadSetting{"http", ""}, BadSetting{"http", "8080"}, BadSetting{"http", "host:65536"},
-                                         BadSetting{"http", ":80"}, BadSetting{"rtmp", "host:x"}, BadSetting{"data", ""},
-                                         BadSetting{"public_url", "live.example.org"},
-                                         BadSetting{"public_url", "ftp://live.example.org"},
-                                         BadSetting{"public_url", "https://live.example.org/path"},
-                                         BadSetting{"rtmp_url", "http://live.example.org"}, BadSetting{"name", ""},
-                                         BadSetting{"registration", "maybe"}, BadSetting{"threads", "65"},
-                                         BadSetting{"threads", "-1"}, BadSetting{"rate_limit_scale", "0"},
-                                         BadSetting{"rate_limit_scale", "100001"}, BadSetting{"log_level", "loud"},
-                                         BadSetting{"reconnect_grace", "30"}, BadSetting{"reconnect_grace", "601s"},
-                                         BadSetting{"thumbnail_interval", "1s"}, BadSetting{"stop_grace", "6m"}));
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadSettings,
+    testing::Values(BadSetting{"http", ""}, BadSetting{"http", "8080"}, BadSetting{"http", "host:65536"},
+                    BadSetting{"http", ":80"}, BadSetting{"rtmp", "host:x"}, BadSetting{"data", ""},
+                    BadSetting{"public_url", "live.example.org"},
+                    BadSetting{"public_url", "ftp://live.example.org"},
+                    BadSetting{"public_url", "https://live.example.org/path"},
+                    BadSetting{"rtmp_url", "http://live.example.org"}, BadSetting{"name", ""},
+                    BadSetting{"registration", "maybe"}, BadSetting{"threads", "65"},
+                    BadSetting{"threads", "-1"}, BadSetting{"rate_limit_scale", "0"},
+                    BadSetting{"rate_limit_scale", "100001"}, BadSetting{"log_level", "loud"},
+                    BadSetting{"reconnect_grace", "30"}, BadSetting{"reconnect_grace", "601s"},
+                    BadSetting{"thumbnail_interval", "1s"}, BadSetting{"stop_grace", "6m"}));
 
 TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
-    sources_.flags = {{"http", "host:65535"}, {"threads", "64"}, {"rate_limit_scale", "100000"},
-                      {"reconnect_grace", "600s"}, {"thumbnail_interval", "2s"}, {"stop_grace", "5m"},
+    sources_.flags = {{"http", "host:65535"},         {"threads", "64"},
+                      {"rate_limit_scale", "100000"}, {"reconnect_grace", "600s"},
+                      {"thumbnail_interval", "2s"},   {"stop_grace", "5m"},
                       {"name", std::string(60, 'x')}};
     EXPECT_EQ(refusal(), "accepted");
 }

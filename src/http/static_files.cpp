@@ -125,14 +125,11 @@ std::string_view content_type_of(std::string_view path) {
 
 StaticFiles::StaticFiles(Options options) {
     try {
-        load(options);
+        load(read_directory(options), options.media_origin);
     } catch (const std::filesystem::filesystem_error& error) {
         throw Error(ErrorCode::invalid_argument,
                     "Cannot read the page's files in " + options.directory.string() + ".",
                     {.field = "page", .detail = error.what()});
-    }
-    for (const auto* name : {"/200.html", "/index.html"}) {
-        if (page_ == nullptr) page_ = find(name);
     }
     if (page_ == nullptr) {
         throw Error(ErrorCode::invalid_argument, "There is no page in " + options.directory.string() + ".",
@@ -140,9 +137,15 @@ StaticFiles::StaticFiles(Options options) {
     }
 }
 
-void StaticFiles::load(const Options& options) {
+StaticFiles::StaticFiles(Contents contents, std::string media_origin) {
+    load(contents, media_origin);
+    if (page_ == nullptr)
+        throw Error(ErrorCode::invalid_argument, "There is no page among the files.", {.field = "page"});
+}
+
+StaticFiles::Contents StaticFiles::read_directory(const Options& options) {
     std::size_t total = 0;
-    std::unordered_map<std::string, std::string> contents;
+    Contents contents;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(options.directory)) {
         if (!entry.is_regular_file()) continue;
         total += entry.file_size();
@@ -155,6 +158,10 @@ void StaticFiles::load(const Options& options) {
         contents.emplace("/" + entry.path().lexically_relative(options.directory).generic_string(),
                          read_file(entry.path()));
     }
+    return contents;
+}
+
+void StaticFiles::load(const Contents& contents, std::string_view media_origin) {
     const auto variant = [&](const std::string& path) {
         Variant result;
         const auto found = contents.find(path);
@@ -173,8 +180,11 @@ void StaticFiles::load(const Options& options) {
                   std::string(content_type_of(path)),
                   {},
                   path.starts_with("/_app/immutable/")};
-        if (path.ends_with(".html")) file.security_policy = security_policy_of(bytes, options.media_origin);
+        if (path.ends_with(".html")) file.security_policy = security_policy_of(bytes, media_origin);
         files_.emplace(path, std::move(file));
+    }
+    for (const auto* name : {"/200.html", "/index.html"}) {
+        if (page_ == nullptr) page_ = find(name);
     }
 }
 

@@ -29,6 +29,10 @@ class StaticFiles {
     };
     // Throws Error{invalid_argument} where the directory cannot be read, has no page or is too large.
     explicit StaticFiles(Options options);
+    // Files that are in memory already, by path with the leading slash. Throws Error{invalid_argument} where
+    // there is no page.
+    using Contents = std::unordered_map<std::string, std::string>;
+    explicit StaticFiles(Contents contents, std::string media_origin = "");
 
     // For Router::set_fallback. This object outlives the handler.
     Handler handler() const;
@@ -51,7 +55,8 @@ class StaticFiles {
     };
 
     boost::asio::awaitable<Response> respond(const Request& request) const;
-    void load(const Options& options);
+    static Contents read_directory(const Options& options);
+    void load(const Contents& contents, std::string_view media_origin);
     const File* find(const std::string& path) const;
     const File* page_for(const Request& request) const;
     Response answer_with(const File& file, const Request& request) const;

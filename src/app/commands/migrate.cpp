@@ -1,0 +1,41 @@
+#include <iostream>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include "app/commands/commands.h"
+#include "app/data_directory.h"
+#include "engines/relational/migrations.h"
+
+namespace spaktok::app {
+
+namespace {
+
+void print_migrations(std::string_view title, const std::vector<int>& numbers) {
+    if (numbers.empty()) return;
+    std::cout << title << '\n';
+    for (const int number : numbers) {
+        for (const auto& migration : relational::all_migrations()) {
+            if (migration.number == number) std::cout << "  " << number << ' ' << migration.name << '\n';
+        }
+    }
+}
+
+}  // namespace
+
+int migrate(const Settings& settings, MigrateOptions options) {
+    const DataDirectory data(settings.data);
+    const auto database = relational::open(settings.relational, {});
+    boost::asio::io_context context(1);
+    auto work = options.plan ? relational::plan_migrations(*database) : relational::migrate(*database);
+    auto result = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
+    context.run();
+    const auto plan = result.get();
+    print_migrations(options.plan ? "Applied:" : "Applied before:", plan.applied);
+    print_migrations(options.plan ? "To be applied:" : "Applied now:", plan.pending);
+    if (plan.pending.empty()) std::cout << "The schema is up to date.\n";
+    return 0;
+}
+
+}  // namespace spaktok::app

@@ -1,0 +1,385 @@
+#include "app/server.h"
+
+#include <atomic>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+
+#include "app/data_directory.h"
+#include "app/operation_routes.h"
+#include "app/page.h"
+#include "app/version.h"
+#include "base/io_threads.h"
+#include "base/log.h"
+#include "base/task_group.h"
+#include "engines/relational/migrations.h"
+#include "features/accounts/account_routes.h"
+#include "features/chat/chat_routes.h"
+#include "features/chat/chat_service.h"
+#include "features/events/events.h"
+#include "features/graph/graph_routes.h"
+#include "features/media_files/media_routes.h"
+#include "features/rooms/room_service.h"
+#include "features/streams/stream_realtime.h"
+#include "features/streams/stream_routes.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "http/static_files.h"
+#include "media/live/live_hub.h"
+
+namespace spaktok::app {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A room's history for clients that reconnect: longer absences reload a page of it.
+constexpr realtime::HistoryLimits room_history{.messages_max = 1000, .age_max = std::chrono::minutes(10)};
+constexpr std::chrono::seconds viewer_tick{1};
+
+// What a browser on this machine can open: a wildcard address is no destination.
+std::string local_url(const std::string& address, std::uint16_t port) {
+    std::string host = address.substr(0, address.rfind(':'));
+    if (host == "0.0.0.0" || host == "[::]" || host == "127.0.0.1") host = "localhost";
+    return fmt::format("http://{}:{}", host, port);
+}
+
+std::string rtmp_url_of(const Settings& settings, const std::string& public_url, std::uint16_t port) {
+    if (!settings.rtmp_url.empty()) return settings.rtmp_url;
+    std::string host = public_url.substr(public_url.find("://") + 3);
+    const auto colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+    host = host.substr(0, colon);
+    constexpr std::uint16_t standard_port = 1935;
+    return port == standard_port ? fmt::format("rtmp://{}/live", host)
+                                 : fmt::format("rtmp://{}:{}/live", host, port);
+}
+
+media::LiveOptions live_options(const Settings& settings) {
+    return {.rtmp_listen = settings.rtmp,
+            .reconnect_grace = settings.reconnect_grace,
+            .thumbnail_interval = settings.thumbnail_interval,
+            .ffmpeg = settings.ffmpeg,
+            .state_directory = (settings.data / "live").string()};
+}
+
+http::ServerOptions http_options(const Settings& settings, const std::string& listen) {
+    return {.listen = listen, .public_url = settings.public_url, .trusted_proxies = settings.trusted_proxies};
+}
+
+}  // namespace
+
+// In the order of construction: each part may use those above it, and is destroyed before them.
+struct Server::State {
+    explicit State(Settings given)
+        : settings(std::move(given)),
+          data(settings.data),
+          threads(settings.threads),
+          database(relational::open(settings.relational, {.io_threads = settings.threads})),
+          documents(document::open(settings.document)),
+          realtime(realtime::open(
+              settings.realtime,
+              {.node_id = Uuid::v7(clock.now(), random).to_string(), .clock = &clock, .random = &random})),
+          blobs(blob::open(settings.blob)),
+          sessions(realtime->key_values(), clock, random, {.public_url = settings.public_url}),
+          limiter(clock, {.scale = settings.rate_limit_scale}),
+          http(http_options(settings, settings.http), router, &sessions, &limiter, threads),
+          gateway({}, *realtime, threads, clock),
+          passwords({}),
+          accounts({.database = *database,
+                    .realtime = *realtime,
+                    .blobs = *blobs,
+                    .sessions = sessions,
+                    .passwords = passwords,
+                    .clock = clock,
+                    .random = random,
+                    .process_picture = accounts::make_picture_processor(),
+                    .registration = settings.registration_open ? accounts::Registration::open
+                                                               : accounts::Registration::closed}),
+          events({.database = *database, .clock = clock, .executor = threads.context(0).get_executor()}),
+          graph({.database = *database,
+                 .accounts = accounts,
+                 .events = events,
+                 .clock = clock,
+                 .random = random}),
+          rooms(*database, clock),
+          board(
+              {.documents = *documents,
+               .realtime = *realtime,
+               .clock = clock,
+               .random = random,
+               .publish =
+                   [this](std::string topic, std::string event, json::Value body) {
+                       return publish(std::move(topic), std::move(event), std::move(body), {});
+                   },
+               .players_without_socket = [this](StreamId stream) { return hub.uncounted_players(stream); }}),
+          streams({.database = *database,
+                   .accounts = accounts,
+                   .graph = graph,
+                   .events = events,
+                   .board = board,
+                   .clock = clock,
+                   .random = random,
+                   .end_broadcast = [this](StreamId stream,
+                                           std::string reason) { return hub.end(stream, std::move(reason)); },
+                   .disconnect_publisher =
+                       [this](UserId user, std::string reason) {
+                           return hub.disconnect_publisher(user, std::move(reason));
+                       }}),
+          chat({.documents = *documents,
+                .accounts = accounts,
+                .rooms = rooms,
+                .limiter = limiter,
+                .clock = clock,
+                .random = random,
+                .executor = threads.context(0).get_executor(),
+                .announce =
+                    [this](RoomId room, std::string event, json::Value body) {
+                        return publish("room:" + room.to_string(), std::move(event), std::move(body),
+                                       room_history);
+                    },
+                .check_open = [this](rooms::Room room) { return check_open(room); }}),
+          hub(live_options(settings), streams, *blobs, threads, clock, random),
+          background(threads.context(0).get_executor(), "background") {}
+
+    asio::awaitable<void> publish(std::string topic, std::string event, json::Value body,
+                                  realtime::HistoryLimits history) {
+        co_await gateway.publish(std::move(topic), std::move(event), std::move(body), history);
+    }
+
+    // People talk before and while a stream is live; what is said afterwards belongs to its recording.
+    asio::awaitable<void> check_open(rooms::Room room) {
+        if (room.kind != rooms::Kind::stream) co_return;
+        const auto stream = co_await streams.find(StreamId{room.id.value});
+        if (stream.status == streams::Status::ended) {
+            throw Error(ErrorCode::conflict, "This stream has ended, and its chat with it.",
+                        {.reason = "room_closed"});
+        }
+    }
+
+    asio::awaitable<json::Value> live_stream(UserId user, std::optional<UserId> viewer) {
+        const auto stream = co_await streams.live_of(user);
+        if (!stream) co_return nullptr;
+        co_return json::to_value(co_await streams.answer(*stream, viewer));
+    }
+
+    void add_routes();
+    void add_realtime();
+    asio::awaitable<void> prepare();
+    asio::awaitable<void> count_viewers();
+    asio::awaitable<void> end_abandoned();
+    asio::awaitable<void> shut_down();
+
+    void run(std::function<asio::awaitable<void>()> work) {
+        asio::co_spawn(threads.context(0), std::move(work), asio::use_future).get();
+    }
+
+    Settings settings;
+    SystemClock clock;
+    SystemRandom random;
+    DataDirectory data;
+    IoThreads threads;
+    std::unique_ptr<relational::Database> database;
+    std::unique_ptr<document::Store> documents;
+    std::unique_ptr<realtime::Engine> realtime;
+    std::unique_ptr<blob::BlobStore> blobs;
+    http::Sessions sessions;
+    http::RateLimiter limiter;
+    http::Router router;
+    http::Router metrics_router;
+    http::Server http;
+    gateway::Gateway gateway;
+    accounts::PasswordHasher passwords;
+    accounts::Service accounts;
+    events::Dispatcher events;
+    graph::Service graph;
+    rooms::Service rooms;
+    streams::LiveBoard board;
+    streams::Service streams;
+    chat::Service chat;
+    media::LiveHub hub;
+    TaskGroup background;
+    std::unique_ptr<http::StaticFiles> page;
+    std::unique_ptr<http::Server> metrics_server;
+    std::string public_url;
+    std::atomic<bool> stopping{false};
+    bool started = false;
+};
+
+void Server::State::add_routes() {
+    const std::string rtmp_url =
+        settings.rtmp.empty() ? "" : rtmp_url_of(settings, public_url, hub.rtmp_port());
+    accounts::add_routes(router, accounts, sessions);
+    accounts::add_instance_route(
+        router, accounts,
+        {.name = settings.name,
+         .version = std::string(version),
+         .rtmp_url = rtmp_url,
+         .public_url = public_url,
+         .limits = {{"stream_title_length_max", streams::title_length_max},
+                    {"stream_description_length_max", streams::description_length_max},
+                    {"message_length_max", chat::content_length_max}}});
+    graph::add_routes(
+        router, graph, accounts,
+        {.live_stream = [this](UserId user,
+                               std::optional<UserId> viewer) { return live_stream(user, viewer); },
+         .live_among = [this](std::vector<UserId> users) { return streams.live_among(std::move(users)); }});
+    streams::add_routes(router, streams, accounts, rtmp_url);
+    chat::add_routes(router, chat);
+    media_files::add_routes(router, *blobs);
+    hub.add_routes(router);
+    add_health_routes(
+        router, {.relational = *database, .document = *documents, .realtime = *realtime, .blob = *blobs},
+        stopping);
+    add_document_routes(router);
+    page = open_page(settings.web);
+    if (page) router.set_fallback(page->handler());
+}
+
+void Server::State::add_realtime() {
+    accounts::add_user_topic(gateway);
+    streams::add_realtime(gateway, streams, board, limiter);
+    chat::add_realtime(gateway, chat, rooms);
+    const auto tell = [this](std::string topic, std::string event, json::Value body) {
+        const auto history =
+            topic.starts_with("user:") ? accounts::user_topic_history : realtime::HistoryLimits{};
+        return publish(std::move(topic), std::move(event), std::move(body), history);
+    };
+    graph::announce_follows(events, accounts, tell);
+    streams::announce_streams(events, streams, board, graph, tell);
+    sessions.on_ended([this](UserId, const std::string& session) { gateway.close_session(session); });
+    gateway.attach(http);
+}
+
+asio::awaitable<void> Server::State::prepare() {
+    const auto plan = co_await relational::migrate(*database);
+    if (!plan.pending.empty()) log::info("schema migrated", {{"migrations", plan.pending.size()}});
+    co_await board.ensure();
+    co_await chat.start();
+    co_await streams.restore_board();
+}
+
+asio::awaitable<void> Server::State::count_viewers() {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(viewer_tick);
+        co_await timer.async_wait(asio::use_awaitable);
+        try {
+            co_await board.tick();
+        } catch (const Error& error) {
+            log::error("viewers not counted", {{"error", error.message()}, {"detail", error.detail()}});
+        }
+    }
+}
+
+// A process that was killed left streams live: their publishers get the usual time to return.
+asio::awaitable<void> Server::State::end_abandoned() {
+    asio::steady_timer timer(co_await asio::this_coro::executor, settings.reconnect_grace + viewer_tick);
+    co_await timer.async_wait(asio::use_awaitable);
+    co_await streams.end_abandoned([this](StreamId stream) { return hub.status(stream).has_value(); });
+}
+
+asio::awaitable<void> Server::State::shut_down() {
+    co_await background.stop();
+    co_await events.stop();
+    co_await chat.stop();
+    co_await realtime->stop();
+}
+
+Server::Server(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {
+    state_->threads.start();
+    state_->run([this] { return state_->prepare(); });
+}
+
+Server::~Server() {
+    if (state_->started && !state_->stopping) stop();
+    state_->threads.stop();
+}
+
+void Server::start() {
+    auto& state = *state_;
+    state.http.listen();
+    state.public_url = state.settings.public_url.empty() ? local_url(state.settings.http, state.http.port())
+                                                         : state.settings.public_url;
+    state.hub.start();
+    state.add_routes();
+    state.add_realtime();
+    state.events.start();
+    state.http.start();
+    if (!state.settings.metrics.empty()) {
+        add_metrics_route(state.metrics_router);
+        state.metrics_server =
+            std::make_unique<http::Server>(http_options(state.settings, state.settings.metrics),
+                                           state.metrics_router, nullptr, nullptr, state.threads);
+        state.metrics_server->start();
+    }
+    state.run([&state]() -> asio::awaitable<void> {
+        state.background.spawn(state.count_viewers());
+        state.background.spawn(state.end_abandoned());
+        co_return;
+    });
+    state.started = true;
+    log::info("serving", {{"page", state.public_url},
+                          {"http", state.http.port()},
+                          {"rtmp", state.settings.rtmp.empty() ? 0 : state.hub.rtmp_port()},
+                          {"metrics", state.metrics_server ? state.metrics_server->port() : 0},
+                          {"data", state.settings.data.string()}});
+}
+
+void Server::stop() {
+    auto& state = *state_;
+    state.stopping = true;
+    log::info("stopping");
+    const auto grace = state.settings.stop_grace;
+    // Clients are told first, so that they are on their way back while the rest winds down.
+    state.gateway.stop(grace / 4);
+    state.hub.stop(grace / 4);
+    state.http.stop(grace / 2);
+    if (state.metrics_server) state.metrics_server->stop(std::chrono::milliseconds(0));
+    state.run([&state] { return state.shut_down(); });
+    log::info("stopped");
+}
+
+const std::string& Server::public_url() const {
+    return state_->public_url;
+}
+std::uint16_t Server::http_port() const {
+    return state_->http.port();
+}
+std::uint16_t Server::rtmp_port() const {
+    return state_->hub.rtmp_port();
+}
+
+std::optional<std::string> Server::setup_link() {
+    std::optional<std::string> token;
+    run([this, &token]() -> asio::awaitable<void> {
+        token = co_await state_->accounts.create_setup_token();
+    });
+    if (!token) return std::nullopt;
+    return state_->public_url + "/setup?token=" + *token;
+}
+
+void Server::run(std::function<asio::awaitable<void>()> work) {
+    state_->run(std::move(work));
+}
+
+accounts::Service& Server::accounts() {
+    return state_->accounts;
+}
+graph::Service& Server::graph() {
+    return state_->graph;
+}
+streams::Service& Server::streams() {
+    return state_->streams;
+}
+chat::Service& Server::chat() {
+    return state_->chat;
+}
+IoThreads& Server::threads() {
+    return state_->threads;
+}
+
+}  // namespace spaktok::app
