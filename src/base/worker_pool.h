@@ -50,12 +50,17 @@ class WorkerPool {
             [this, outcome](auto handler, Job work) {
                 auto executor = boost::asio::get_associated_executor(handler);
                 auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
-                // The guard keeps the caller's io_context running while only the pool has something to do.
-                auto resume = [waiting, guard = boost::asio::make_work_guard(executor)] {
-                    boost::asio::post(guard.get_executor(), [waiting] { std::move (*waiting)(); });
+                // The guard keeps the caller's io_context running while only the pool has something to do. It
+                // goes along with the handler: once that has run, the io_context may be gone.
+                auto resume = [waiting, guard = boost::asio::make_work_guard(executor)]() mutable {
+                    auto home = guard.get_executor();
+                    boost::asio::post(home, [waiting, guard = std::move(guard)]() mutable {
+                        guard.reset();
+                        std::move (*waiting)();
+                    });
                 };
                 auto shared_work = std::make_shared<Job>(std::move(work));
-                const bool queued = try_post([shared_work, outcome, resume] {
+                const bool queued = try_post([shared_work, outcome, resume]() mutable {
                     try {
                         if constexpr (std::is_void_v<Result>) {
                             (*shared_work)();

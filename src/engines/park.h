@@ -26,10 +26,14 @@ boost::asio::awaitable<void> park(Start start) {
         [](auto handler, Start begin) {
             auto executor = boost::asio::get_associated_executor(handler);
             auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
-            // The guard keeps the caller's io_context running while only the other thread has something to
-            // do.
-            begin(Resume{[waiting, guard = boost::asio::make_work_guard(executor)] {
-                boost::asio::post(guard.get_executor(), [waiting] { std::move (*waiting)(); });
+            // The guard keeps the caller's io_context running while only the other thread has something to do.
+            // It goes along with the handler: once that has run, the io_context may be gone.
+            begin(Resume{[waiting, guard = boost::asio::make_work_guard(executor)]() mutable {
+                auto home = guard.get_executor();
+                boost::asio::post(home, [waiting, guard = std::move(guard)]() mutable {
+                    guard.reset();
+                    std::move (*waiting)();
+                });
             }});
         },
         boost::asio::use_awaitable, std::move(start));
