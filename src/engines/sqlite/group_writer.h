@@ -16,13 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "engines/park.h"
 #include "engines/sqlite/connection.h"
 
 namespace spaktok::sqlite {
@@ -50,20 +46,12 @@ class GroupWriter {
     boost::asio::awaitable<std::invoke_result_t<Body, Connection&>> run(Body body, Committed committed) {
         using Result = std::invoke_result_t<Body, Connection&>;
         auto job = std::make_shared<BodyJob<Body, Committed>>(std::move(body), std::move(committed));
-        co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
-            [this, job](auto handler) {
-                auto executor = boost::asio::get_associated_executor(handler);
-                auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
-                // The guard keeps the caller's io_context running while only the writer has something to do.
-                job->resume = [waiting, guard = boost::asio::make_work_guard(executor)] {
-                    boost::asio::post(guard.get_executor(), [waiting] { std::move (*waiting)(); });
-                };
-                if (!enqueue(job)) {
-                    job->error = std::make_exception_ptr(queue_full());
-                    std::exchange(job->resume, nullptr)();
-                }
-            },
-            boost::asio::use_awaitable);
+        co_await engines::park([this, job](engines::Resume resume) {
+            job->resume = std::move(resume);
+            if (enqueue(job)) return;
+            job->error = std::make_exception_ptr(queue_full());
+            std::exchange(job->resume, nullptr)();
+        });
         if (job->error) std::rethrow_exception(job->error);
         if constexpr (!std::is_void_v<Result>) co_return std::move(*job->result);
     }

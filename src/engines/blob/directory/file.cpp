@@ -88,7 +88,8 @@ void create_folders(const std::filesystem::path& folder) {
     if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
     create_folders(folder.parent_path());
     if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) {
-        if (errno == ENOENT) return;  // the one above was removed again: the caller's rename says so, and it tries again
+        if (errno == ENOENT)
+            return;  // the one above was removed again: the caller's rename says so, and it tries again
         fail("create folder", folder);
     }
     sync_folder(folder.has_parent_path() ? folder.parent_path() : ".");

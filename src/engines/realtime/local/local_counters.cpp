@@ -26,8 +26,7 @@ std::int64_t add_within_64_bits(std::int64_t value, std::int64_t by) {
 
 }  // namespace
 
-// ---- counters
-// ------------------------------------------------------------------------------------------------------
+// ---- counters ----------------------------------------------------------------------------------
 bool LocalCounters::is_expired(const Counter& counter) const {
     return counter.expires_at && *counter.expires_at <= clock_.steady_now();
 }
@@ -78,8 +77,7 @@ void LocalCounters::sweep() {
     }
 }
 
-// ---- rankings
-// ------------------------------------------------------------------------------------------------------
+// ---- rankings ----------------------------------------------------------------------------------
 void LocalRankings::Board::put(const std::string& member, double score) {
     const auto [place, is_first] = scores.try_emplace(member, score);
     if (!is_first) {
@@ -184,8 +182,7 @@ asio::awaitable<std::size_t> LocalRankings::size(std::string board) {
     co_return place == shard.boards.end() ? 0 : place->second.scores.size();
 }
 
-// ---- presence
-// ------------------------------------------------------------------------------------------------------
+// ---- presence ----------------------------------------------------------------------------------
 bool LocalPresence::is_over(const Report& report) const {
     return report.at + presence_lifetime <= clock_.steady_now();
 }

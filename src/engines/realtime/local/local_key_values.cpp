@@ -224,8 +224,7 @@ asio::awaitable<std::optional<std::string>> LocalKeyValues::take(std::string key
     co_return co_await writer_.run(std::move(write), std::move(show));
 }
 
-// ---- sets
-// ----------------------------------------------------------------------------------------------------------
+// ---- sets --------------------------------------------------------------------------------------
 asio::awaitable<void> LocalKeyValues::set_add(std::string key, std::string member) {
     check_key(key);
     check_set_member(member);
@@ -274,8 +273,7 @@ asio::awaitable<std::vector<std::string>> LocalKeyValues::set_members(std::strin
     co_return std::vector<std::string>(found->second.begin(), found->second.end());
 }
 
-// ---- upkeep
-// --------------------------------------------------------------------------------------------------------
+// ---- upkeep ------------------------------------------------------------------------------------
 std::shared_ptr<const std::vector<LocalKeyValues::Expiry>> LocalKeyValues::take_touched() {
     auto touched = std::make_shared<std::vector<Expiry>>();
     for (Shard& shard : *shards_) {

@@ -1,0 +1,35 @@
+// The contract of the blob port: one suite, run on every adapter. An adapter is plugged in by one line in
+// all_adapters().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engines/blob/blob_store.h"
+#include "engines/testing/testing.h"
+
+namespace spaktok::blob::contract {
+
+using engines::testing::Adapter;
+
+std::vector<Adapter> all_adapters();
+
+class BlobContract : public testing::TestWithParam<Adapter> {
+  protected:
+    void SetUp() override { reopen(); }
+    void reopen();
+    Metadata put(std::string key, std::string bytes, std::string content_type = "text/plain");
+    // The bytes; "none" where there is no such blob.
+    std::string bytes_of(std::string key, Range range = {});
+    BlobStore& store() { return *store_; }
+
+    std::unique_ptr<engines::testing::Place> place_ = GetParam().make_place();
+    std::unique_ptr<BlobStore> store_;
+};
+
+class BlobContractConcurrent : public BlobContract {};
+
+}  // namespace spaktok::blob::contract

@@ -1,0 +1,234 @@
+// What all parts of the contract share, and the parts without a file of their own: counters, rankings,
+// presence.
+#include "engines/realtime/realtime_contract_suite.h"
+
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "engines/realtime/limits.h"
+
+namespace spaktok::realtime::contract {
+
+using engines::testing::error_of;
+using engines::testing::FolderPlace;
+using engines::testing::run;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::vector<Adapter> all_adapters() {
+    return {
+        {"local", [] { return std::make_unique<FolderPlace>("local:", "realtime.db"); }},
+    };
+}
+
+#define SPAKTOK_ON_ALL_ADAPTERS(suite)                                           \
+    INSTANTIATE_TEST_SUITE_P(Adapters, suite, testing::ValuesIn(all_adapters()), \
+                             engines::testing::adapter_name)
+SPAKTOK_ON_ALL_ADAPTERS(TopicsContract);
+SPAKTOK_ON_ALL_ADAPTERS(KeyValuesContract);
+SPAKTOK_ON_ALL_ADAPTERS(CountersContract);
+SPAKTOK_ON_ALL_ADAPTERS(RankingsContract);
+SPAKTOK_ON_ALL_ADAPTERS(PresenceContract);
+SPAKTOK_ON_ALL_ADAPTERS(RealtimeContractConcurrent);
+
+Subscriber::Subscriber(Engine& engine, ContextThread& thread, std::string topic,
+                       std::optional<Position> since)
+    : thread_(thread) {
+    auto subscribed = thread.run(engine.topics().subscribe(
+        std::move(topic), std::move(since), thread.context().get_executor(), [this](const auto& message) {
+            const std::scoped_lock lock(mutex_);
+            received_.push_back(message);
+        }));
+    subscription_ = std::move(subscribed.subscription);
+    recovered_ = std::move(subscribed.recovered);
+}
+
+Subscriber::~Subscriber() {
+    unsubscribe();
+}
+
+void Subscriber::unsubscribe() {
+    thread_.call([this] { subscription_.reset(); });
+}
+
+std::vector<TopicMessage> Subscriber::received() const {
+    const std::scoped_lock lock(mutex_);
+    return received_;
+}
+
+std::vector<std::string> Subscriber::payloads() const {
+    std::vector<std::string> result;
+    for (const auto& message : received())
+        result.push_back(*message.payload);
+    return result;
+}
+
+bool Subscriber::has_received(std::size_t count) const {
+    const std::scoped_lock lock(mutex_);
+    return received_.size() >= count;
+}
+
+void RealtimeContract::start() {
+    engine_ = open(place_->url(), {.node_id = "node", .clock = &clock_});
+}
+
+void RealtimeContract::stop_and_start() {
+    run(engine().stop());
+    drop_and_start();
+}
+
+void RealtimeContract::drop_and_start() {
+    engine_.reset();
+    start();
+}
+
+Position RealtimeContract::publish(std::string topic, std::string payload, HistoryLimits history) {
+    return run(topics().publish(std::move(topic), std::move(payload), history));
+}
+
+bool RealtimeContract::put(std::string key, std::string value, KeyValues::PutOptions options) {
+    return run(values().put(std::move(key), std::move(value), options));
+}
+
+std::string RealtimeContract::get(std::string key) {
+    return run(values().get(std::move(key))).value_or("none");
+}
+
+// ---- counters ----------------------------------------------------------------------------------
+TEST_P(CountersContract, AddsAndTakes) {
+    EXPECT_EQ(run(counters().get("views")), 0);
+    EXPECT_EQ(run(counters().add("views", 2, std::nullopt)), 2);
+    EXPECT_EQ(run(counters().add("views", -5, std::nullopt)), -3);
+    EXPECT_EQ(run(counters().get("views")), -3);
+    EXPECT_EQ(run(counters().take("views")), -3);
+    EXPECT_EQ(run(counters().take("views")), 0);
+    EXPECT_EQ(run(counters().get("views")), 0);
+}
+
+TEST_P(CountersContract, TheFirstAdditionStartsTheLife) {
+    run(counters().add("rate", 1, seconds(10)));
+    clock_.advance(seconds(9));
+    EXPECT_EQ(run(counters().add("rate", 1, seconds(10))), 2);
+    clock_.advance(milliseconds(999));
+    EXPECT_EQ(run(counters().get("rate")), 2);
+    clock_.advance(milliseconds(1));
+    EXPECT_EQ(run(counters().get("rate")), 0);
+    EXPECT_EQ(run(counters().take("rate")), 0);
+    EXPECT_EQ(run(counters().add("rate", 1, seconds(10))), 1);
+}
+
+TEST_P(CountersContract, StaysWithin64Bits) {
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    run(counters().add("views", most, std::nullopt));
+    EXPECT_EQ(run(counters().add("views", 1, std::nullopt)), most);
+}
+
+TEST_P(CountersContract, TakesKeysUpToTheLimitAndRefusesOthers) {
+    EXPECT_EQ(run(counters().add(std::string(key_bytes_max, 'k'), 1, std::nullopt)), 1);
+    EXPECT_EQ(error_of(counters().add(std::string(key_bytes_max + 1, 'k'), 1, std::nullopt)),
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(counters().add("", 1, std::nullopt)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(counters().add("k", 1, seconds(0))), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(counters().add("k", 1, expiry_max + seconds(1))), ErrorCode::invalid_argument);
+}
+
+TEST_P(RealtimeContractConcurrent, NoAdditionIsLostAndNoneTakenTwice) {
+    std::atomic<std::int64_t> taken{0};
+    engines::testing::in_parallel(4, [&](int thread) {
+        for (int i = 0; i < 500; ++i) {
+            run(counters().add("views", 1, std::nullopt));
+            if (thread == 0 && i % 10 == 0) taken += run(counters().take("views"));
+        }
+    });
+    EXPECT_EQ(taken + run(counters().get("views")), 2'000);
+}
+
+// ---- rankings ----------------------------------------------------------------------------------
+using Board = std::vector<Ranked>;
+
+TEST_P(RankingsContract, RanksByScoreThenByMemberBothDescending) {
+    run(rankings().set("gifts", "ada", 5));
+    run(rankings().set("gifts", "bob", 7.5));
+    run(rankings().set("gifts", "cyd", 5));
+    run(rankings().set("gifts", "dan", -1));
+    EXPECT_EQ(run(rankings().top("gifts", 0, 10)),
+              (Board{{"bob", 7.5}, {"cyd", 5}, {"ada", 5}, {"dan", -1}}));
+    EXPECT_EQ(run(rankings().top("gifts", 1, 2)), (Board{{"cyd", 5}, {"ada", 5}}));
+    EXPECT_EQ(run(rankings().top("gifts", 3, 2)), (Board{{"dan", -1}}));
+    EXPECT_EQ(run(rankings().top("gifts", 4, 2)), Board{});
+    EXPECT_EQ(run(rankings().top("other", 0, 2)), Board{});
+}
+
+TEST_P(RankingsContract, SetMovesAMemberAndRemoveTakesItOut) {
+    run(rankings().set("gifts", "ada", 5));
+    run(rankings().set("gifts", "bob", 6));
+    run(rankings().set("gifts", "ada", 7));
+    EXPECT_EQ(run(rankings().top("gifts", 0, 10)), (Board{{"ada", 7}, {"bob", 6}}));
+    EXPECT_EQ(run(rankings().size("gifts")), 2u);
+    run(rankings().remove("gifts", "ada"));
+    run(rankings().remove("gifts", "nobody"));
+    EXPECT_EQ(run(rankings().top("gifts", 0, 10)), (Board{{"bob", 6}}));
+    EXPECT_EQ(run(rankings().score("gifts", "ada")), std::nullopt);
+    EXPECT_EQ(run(rankings().score("gifts", "bob")), 6);
+    EXPECT_EQ(run(rankings().size("gifts")), 1u);
+    EXPECT_EQ(run(rankings().size("other")), 0u);
+}
+
+TEST_P(RankingsContract, AnEventCountsOnceOnABoard) {
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 5, "event 1")), 5);
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 5, "event 1")), 5);
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 2, "event 2")), 7);
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 5, "event 1")), 7);
+    EXPECT_EQ(run(rankings().add("week", "ada", 5, "event 1")), 5);
+    EXPECT_EQ(run(rankings().top("gifts", 0, 10)), (Board{{"ada", 7}}));
+}
+
+TEST_P(RankingsContract, TakesPagesAndScoresWithinTheLimitsAndRefusesOthers) {
+    run(rankings().set("gifts", "ada", 1));
+    EXPECT_EQ(run(rankings().top("gifts", 0, ranking_page_max)).size(), 1u);
+    EXPECT_EQ(error_of(rankings().top("gifts", 0, ranking_page_max + 1)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().top("gifts", 0, 0)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().set("gifts", "ada", std::nan(""))), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().add("gifts", "ada", INFINITY, "event")), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().set("", "ada", 1)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().set("gifts", std::string(key_bytes_max + 1, 'm'), 1)),
+              ErrorCode::invalid_argument);
+}
+
+TEST_P(RealtimeContractConcurrent, EqualEventsFromManyThreadsCountOnce) {
+    engines::testing::in_parallel(4, [&](int) {
+        for (int i = 0; i < 200; ++i)
+            run(rankings().add("gifts", "ada", 1, "event " + std::to_string(i)));
+    });
+    EXPECT_EQ(run(rankings().score("gifts", "ada")), 200);
+}
+
+// ---- presence ----------------------------------------------------------------------------------
+TEST_P(PresenceContract, TellsTheLastReportUntilItIsOver) {
+    EXPECT_EQ(run(presence().total("viewers:1")), 0);
+    run(presence().report("viewers:1", 3));
+    run(presence().report("viewers:1", 4));
+    run(presence().report("viewers:2", 1));
+    EXPECT_EQ(run(presence().total("viewers:1")), 4);
+    clock_.advance(presence_lifetime - milliseconds(1));
+    run(presence().report("viewers:2", 1));
+    EXPECT_EQ(run(presence().total("viewers:1")), 4);
+    clock_.advance(milliseconds(1));
+    EXPECT_EQ(run(presence().total("viewers:1")), 0);
+    EXPECT_EQ(run(presence().total("viewers:2")), 1);
+}
+
+TEST_P(PresenceContract, NoughtRemovesAndLessIsRefused) {
+    run(presence().report("viewers:1", 3));
+    run(presence().report("viewers:1", 0));
+    EXPECT_EQ(run(presence().total("viewers:1")), 0);
+    EXPECT_EQ(error_of(presence().report("viewers:1", -1)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(presence().report("", 1)), ErrorCode::invalid_argument);
+}
+
+TEST_P(PresenceContract, TheEngineAnswersItsCheck) {
+    EXPECT_NO_THROW(run(engine().check()));
+}
+
+}  // namespace spaktok::realtime::contract

@@ -1,0 +1,152 @@
+// What the engines' tests share: places for data, coroutines run to their end, threads, and processes killed
+// in the middle.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace spaktok::engines::testing {
+
+// Where one test's data is; empty at first, removed when destroyed.
+class Place {
+  public:
+    virtual ~Place() = default;
+    virtual std::string url() const = 0;
+};
+
+// A folder of its own below the system's temporary one.
+class FolderPlace final : public Place {
+  public:
+    // The URL is `scheme`, the folder, and `/name` (nothing where `name` is empty).
+    FolderPlace(std::string scheme, std::string name);
+    ~FolderPlace() override;
+    FolderPlace(const FolderPlace&) = delete;
+    FolderPlace& operator=(const FolderPlace&) = delete;
+    std::string url() const override { return scheme_ + path().string(); }
+    std::filesystem::path path() const;
+    const std::filesystem::path& folder() const { return folder_; }
+
+  private:
+    std::string scheme_;
+    std::string name_;
+    std::filesystem::path folder_;
+};
+
+struct Adapter {
+    std::string name;
+    std::function<std::unique_ptr<Place>()> make_place;
+
+    friend void PrintTo(const Adapter& adapter, std::ostream* out) { *out << adapter.name; }
+};
+inline const auto adapter_name = [](const ::testing::TestParamInfo<Adapter>& info) {
+    return info.param.name;
+};
+
+// Runs the work to its end on the calling thread and returns or throws what it does.
+template <class T>
+T run(boost::asio::awaitable<T> work) {
+    boost::asio::io_context context(1);
+    std::exception_ptr thrown;
+    if constexpr (std::is_void_v<T>) {
+        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
+        context.run();
+        if (thrown) std::rethrow_exception(thrown);
+    } else {
+        std::optional<T> result;
+        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
+            thrown = error;
+            if (!error) result.emplace(std::move(value));
+        });
+        context.run();
+        if (thrown) std::rethrow_exception(thrown);
+        return std::move(*result);
+    }
+}
+
+// The code of the error that the work throws; fails the test where it throws none.
+template <class T>
+std::optional<ErrorCode> error_of(boost::asio::awaitable<T> work) {
+    try {
+        run(std::move(work));
+    } catch (const Error& error) {
+        return error.code();
+    }
+    ADD_FAILURE() << "did not throw";
+    return std::nullopt;
+}
+
+// False where the condition does not come true within ten seconds.
+bool eventually(const std::function<bool()>& condition);
+
+// A thread that runs an io_context, as an I/O thread of the program does.
+class ContextThread {
+  public:
+    ContextThread();
+    ~ContextThread();  // runs what was posted, then joins
+    boost::asio::io_context& context() { return context_; }
+    // Runs the work on the thread and waits for it.
+    template <class T>
+    T run(boost::asio::awaitable<T> work);
+    // Returns when everything posted before has run.
+    void settle();
+    void call(std::function<void()> work);
+
+  private:
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+    std::thread thread_;
+};
+
+template <class T>
+T ContextThread::run(boost::asio::awaitable<T> work) {
+    std::promise<void> done;
+    std::exception_ptr thrown;
+    if constexpr (std::is_void_v<T>) {
+        boost::asio::co_spawn(context_, std::move(work), [&](std::exception_ptr error) {
+            thrown = error;
+            done.set_value();
+        });
+        done.get_future().wait();
+        if (thrown) std::rethrow_exception(thrown);
+    } else {
+        std::optional<T> result;
+        boost::asio::co_spawn(context_, std::move(work), [&](std::exception_ptr error, T value) {
+            thrown = error;
+            if (!error) result.emplace(std::move(value));
+            done.set_value();
+        });
+        done.get_future().wait();
+        if (thrown) std::rethrow_exception(thrown);
+        return std::move(*result);
+    }
+}
+
+// Runs `body(thread)` on so many threads at once.
+void in_parallel(int threads, const std::function<void(int)>& body);
+
+// Forks a child that runs `work` for ever and reports numbers through the function it is given; kills it with
+// SIGKILL as soon as `reports_min` have come, and returns all that came. Call it while the process has no
+// other thread.
+std::vector<std::int64_t> reported_before_kill(
+    std::size_t reports_min, const std::function<void(const std::function<void(std::int64_t)>&)>& work);
+
+}  // namespace spaktok::engines::testing
