@@ -407,10 +407,30 @@ TEST_P(DocumentContract, RefusesUpdatesThatHaveNoMeaning) {
     EXPECT_EQ(run(notes().find_one({eq("_id", note._id)})), note);
 }
 
-TEST_P(DocumentContract, RefusesTextWithTheCharacterZero) {
-    Note note = make_note();
-    note.title = std::string("a\0b", 3);
-    EXPECT_EQ(error_of(notes().insert(note)), ErrorCode::invalid_argument);
+TEST_P(DocumentContract, RefusesTextWithTheCharacterZeroAndWhatIsNoUtf8) {
+    for (const std::string& title :
+         {std::string("a\0b", 3), std::string("\xff"), std::string("\xed\xa0\x80")}) {
+        Note note = make_note();
+        note.title = title;
+        EXPECT_EQ(error_of(notes().insert(note)), ErrorCode::invalid_argument);
+        EXPECT_EQ(error_of(notes().update_one({eq("title", "none"s)}, {set("title", title)}, true)),
+                  ErrorCode::invalid_argument);
+    }
+    EXPECT_EQ(run(notes().count({})), 0);
+}
+
+TEST_P(DocumentContract, TakesNestingUpToTheLimitAndRefusesMore) {
+    run(store().ensure("nested", {}, {}));
+    const auto nested = [this](std::size_t depth) {
+        json::Value value = true;
+        for (std::size_t i = 0; i < depth; ++i)
+            value = json::Array{value};
+        return json::Object{{"_id", make_note()._id.to_string()}, {"value", value}};
+    };
+    const json::Object deepest = nested(depth_max - 1);  // the document itself is one more
+    run(store().insert("nested", deepest));
+    EXPECT_EQ(run(store().find("nested", {}, {})).front(), deepest);
+    EXPECT_EQ(error_of(store().insert("nested", nested(depth_max))), ErrorCode::invalid_argument);
 }
 
 TEST_P(DocumentContract, EnsureMayBeRepeatedAndBuildsAnIndexThatChanged) {

@@ -13,6 +13,8 @@ namespace spaktok::document {
 // A document is written anew as a whole by each update: what grows belongs in edge documents. (MongoDB's own
 // limit is 16 MiB.)
 inline constexpr std::size_t document_bytes_max = 1024 * 1024;
+// Objects and arrays inside one another, the document being the first.
+inline constexpr std::size_t depth_max = 32;
 inline constexpr std::size_t insert_many_max = 1'000;
 inline constexpr std::int64_t find_limit_max = 10'000;
 inline constexpr std::size_t conditions_max = 32;

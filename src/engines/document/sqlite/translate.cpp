@@ -4,14 +4,13 @@
 #include <cmath>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "engines/document/limits.h"
 #include "engines/document/update.h"
 
 namespace spaktok::document::sqlite {
 
 namespace {
-
-constexpr std::size_t depth_max = 32;  // what json::parse reads back
 
 // The expression must be the same text in an index and in a query, or SQLite does not see that one serves the
 // other.
@@ -111,9 +110,10 @@ void add_in(Where& where, const Condition& condition, FieldType type) {
 
 void check_value(const json::Value& value, std::size_t depth);
 
+// What is not valid UTF-8 could be written, but no longer read.
 void check_text(std::string_view text) {
-    if (text.find('\0') != std::string_view::npos) {
-        throw Error(ErrorCode::invalid_argument, "Text must not contain the character U+0000.");
+    if (text.find('\0') != std::string_view::npos || !text::length(text)) {
+        throw Error(ErrorCode::invalid_argument, "Text must be UTF-8 without the character U+0000.");
     }
 }
 
@@ -125,7 +125,10 @@ void check_object(const json::Object& object, std::size_t depth) {
 }
 
 void check_value(const json::Value& value, std::size_t depth) {
-    if (depth > depth_max) throw Error(ErrorCode::invalid_argument, "This is nested too deeply.");
+    // `depth` objects and arrays are around the value.
+    if (value.is_structured() && depth >= depth_max) {
+        throw Error(ErrorCode::invalid_argument, "This is nested too deeply.");
+    }
     if (const auto* text = value.if_string()) {
         check_text(*text);
     } else if (const auto* array = value.if_array()) {
@@ -231,7 +234,7 @@ std::string encode(json::Object& document, const DocumentShape& shape) {
 }
 
 json::Object decode(std::string_view body) {
-    json::Value value = json::parse(body, depth_max + 1);
+    json::Value value = json::parse(body, depth_max);
     SPAKTOK_ASSERT(value.is_object());
     return std::move(value.get_object());
 }
