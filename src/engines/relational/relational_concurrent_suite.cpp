@@ -27,19 +27,28 @@ constexpr Statement set_number{
 
 class RelationalContractConcurrent : public RelationalSamples {
   protected:
+    void SetUp() override {
+        RelationalSamples::SetUp();
+        threads_.start();
+    }
     // Starts `callers` coroutines, in turn on three I/O threads, and waits for all of them.
     void run_on_threads(int callers, const std::function<asio::awaitable<void>(int caller)>& work) {
-        IoThreads threads(3);
-        threads.start();
         std::vector<std::future<void>> running;
         for (int caller = 0; caller < callers; ++caller) {
             running.push_back(
-                asio::co_spawn(threads.context(threads.next()), work(caller), asio::use_future));
+                asio::co_spawn(threads_.context(threads_.next()), work(caller), asio::use_future));
         }
         for (auto& one : running)
             one.get();
-        threads.stop();
     }
+
+  private:
+    // The engine is closed before its callers' threads are gone, as in the program.
+    void TearDown() override {
+        database_.reset();
+        threads_.stop();
+    }
+    IoThreads threads_{3};
 };
 
 asio::awaitable<void> increment(Database& database, Uuid id, int times) {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <limits>
-#include <map>
+#include <mutex>
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
@@ -45,6 +45,36 @@ std::vector<Adapter> all_adapters() {
     return {
         {"Sqlite", [] { return std::make_unique<SqlitePlace>(); }},
     };
+}
+
+namespace {
+
+struct SpareContexts {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<asio::io_context>> contexts;
+    static SpareContexts& all() {
+        static SpareContexts spare;
+        return spare;
+    }
+};
+
+}  // namespace
+
+BorrowedContext::BorrowedContext() {
+    auto& spare = SpareContexts::all();
+    const std::lock_guard lock(spare.mutex);
+    if (spare.contexts.empty()) {
+        context_ = std::make_unique<asio::io_context>(1);
+        return;
+    }
+    context_ = std::move(spare.contexts.back());
+    spare.contexts.pop_back();
+    context_->restart();
+}
+BorrowedContext::~BorrowedContext() {
+    auto& spare = SpareContexts::all();
+    const std::lock_guard lock(spare.mutex);
+    spare.contexts.push_back(std::move(context_));
 }
 
 void RelationalContract::script(std::string sqlite, std::string postgres) {

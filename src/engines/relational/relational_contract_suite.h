@@ -70,22 +70,37 @@ inline constexpr Statement count_samples{.name = "count_samples",
 std::vector<Adapter> all_adapters();
 inline const auto adapter_name = [](const testing::TestParamInfo<Adapter>& info) { return info.param.name; };
 
+// An io_context for a test's thread. They are used again and never destroyed while the program runs: an
+// engine's thread may still be on its way out of the call that woke the caller.
+class BorrowedContext {
+  public:
+    BorrowedContext();
+    ~BorrowedContext();
+    BorrowedContext(const BorrowedContext&) = delete;
+    BorrowedContext& operator=(const BorrowedContext&) = delete;
+    boost::asio::io_context& operator*() { return *context_; }
+    boost::asio::io_context* operator->() { return context_.get(); }
+
+  private:
+    std::unique_ptr<boost::asio::io_context> context_;
+};
+
 // Runs the work to its end on the calling thread and returns or throws what it does.
 template <class T>
 T run(boost::asio::awaitable<T> work) {
-    boost::asio::io_context context(1);
+    BorrowedContext context;
     std::exception_ptr thrown;
     if constexpr (std::is_void_v<T>) {
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
-        context.run();
+        boost::asio::co_spawn(*context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
+        context->run();
         if (thrown) std::rethrow_exception(thrown);
     } else {
         std::optional<T> result;
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
+        boost::asio::co_spawn(*context, std::move(work), [&](std::exception_ptr error, T value) {
             thrown = error;
             if (!error) result.emplace(std::move(value));
         });
-        context.run();
+        context->run();
         if (thrown) std::rethrow_exception(thrown);
         return std::move(*result);
     }

@@ -1,6 +1,7 @@
 #include "engines/relational/sqlite/connection.h"
 
 #include <charconv>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -94,13 +95,7 @@ Connection::~Connection() = default;
 void Connection::configure(Access access) {
     sqlite3_busy_timeout(handle_.get(), static_cast<int>(limits_.busy_time_max.count()));
     if (access == Access::write) {
-        execute("PRAGMA journal_mode = WAL", "open");
-        constexpr Statement journal_mode{.name = "open", .sql = "PRAGMA journal_mode"};
-        // SQLite stays silent where the file system cannot share memory between processes.
-        if (run(journal_mode, {})[0].get<std::string>("journal_mode") != "wal") {
-            throw Error(ErrorCode::unavailable, "",
-                        {.detail = "the file system does not support write-ahead logs"});
-        }
+        switch_to_write_ahead_log();
         // FULL: the WAL is synced at every commit, so what was acknowledged survives a power loss.
         execute("PRAGMA synchronous = FULL", "open");
         // After a burst the WAL file shrinks again to this.
@@ -114,6 +109,24 @@ void Connection::configure(Access access) {
         "open");
     // Cells that point where they should not are an error, instead of anything at all.
     execute("PRAGMA cell_size_check = ON", "open");
+}
+
+void Connection::switch_to_write_ahead_log() {
+    const auto give_up_at = std::chrono::steady_clock::now() + limits_.busy_time_max;
+    while (true) {
+        const int code = sqlite3_exec(handle_.get(), "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
+        if (code == SQLITE_OK) break;
+        // Two processes that make the file at once meet here, and for this lock SQLite itself does not wait.
+        const bool busy = (code & 0xff) == SQLITE_BUSY && std::chrono::steady_clock::now() < give_up_at;
+        if (!busy) fail(code, sqlite3_errmsg(handle_.get()), "open");
+        std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    }
+    constexpr Statement journal_mode{.name = "open", .sql = "PRAGMA journal_mode"};
+    // SQLite stays silent where the file system cannot share memory between processes.
+    if (run(journal_mode, {})[0].get<std::string>("journal_mode") != "wal") {
+        throw Error(ErrorCode::unavailable, "The database file cannot be opened.",
+                    {.detail = "the file system does not support write-ahead logs"});
+    }
 }
 
 void Connection::execute(const std::string& script, std::string_view name) {

@@ -78,6 +78,7 @@ class Connection {
     };
 
     void configure(Access access);
+    void switch_to_write_ahead_log();
     Prepared& prepare(const Statement& statement);
     Prepared make_prepared(const Statement& statement);
     std::optional<Result> run_limited(const Statement& statement, const std::vector<Value>& args);

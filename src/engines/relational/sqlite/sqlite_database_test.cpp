@@ -76,16 +76,16 @@ class Callers {
     void start(asio::awaitable<T> work) {
         const auto index = outcomes_.size();
         outcomes_.emplace_back("waits");
-        asio::co_spawn(context_, note(std::move(work), index), [](std::exception_ptr error) {
+        asio::co_spawn(*context_, note(std::move(work), index), [](std::exception_ptr error) {
             if (error) std::rethrow_exception(error);
         });
-        context_.restart();
-        context_.poll();
+        context_->restart();
+        context_->poll();
     }
     // Runs until everyone has an outcome.
     const std::vector<std::string>& finish() {
-        context_.restart();
-        context_.run();
+        context_->restart();
+        context_->run();
         return outcomes_;
     }
     const std::vector<std::string>& outcomes() const { return outcomes_; }
@@ -101,7 +101,7 @@ class Callers {
         }
     }
 
-    asio::io_context context_{1};
+    contract::BorrowedContext context_;
     std::vector<std::string> outcomes_;
 };
 
