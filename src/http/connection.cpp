@@ -462,7 +462,9 @@ void Connection::respond(Exchange& exchange, Response response, std::string_view
     const auto took = std::chrono::steady_clock::now() - started;
     target.metrics->record(status, took);
     const auto milliseconds = std::chrono::duration<double, std::milli>(took).count();
-    if (status >= 500) {
+    const bool is_our_fault =
+        status >= 500 && status != 501 && status != 505;  // those two: the client's wish
+    if (is_our_fault) {
         log::warning("request failed", {{"operation", target.metrics->operation},
                                         {"method", to_string(request.method)},
                                         {"path", request.path},

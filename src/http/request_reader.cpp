@@ -45,6 +45,8 @@ bool names_other_version(std::string_view bytes) {
     if (line.size() < 9) return false;
     const auto version = line.substr(line.size() - 9);
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (version == " HTTP/1.1" || version == " HTTP/1.0")
+        return false;  // the version is ours, the line is not right
     return version.starts_with(" HTTP/") && is_digit(version[6]) && version[7] == '.' && is_digit(version[8]);
 }
 

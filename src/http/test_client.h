@@ -45,6 +45,11 @@ class RawClient {
         }
         return true;
     }
+    // Whether the server has sent something, or closes, within that time.
+    bool is_readable_within(std::chrono::milliseconds time) {
+        pollfd entry{socket_.native_handle(), POLLIN, 0};
+        return ::poll(&entry, 1, static_cast<int>(time.count())) > 0;
+    }
     void end() { socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send); }
     void close() { socket_.close(); }
 
