@@ -39,7 +39,7 @@ function bitrateAdvice(ingest: Ingest): Advice {
 }
 
 function fps(ingest: Ingest): Advice {
-  const base = { name: 'fps' as const, label: m.health_fps(), value: decimal(ingest.fps) };
+  const base = { name: 'fps' as const, label: m.health_fps(), value: m.fps_value({ fps: decimal(ingest.fps) }) };
   if (!ingest.video_codec || ingest.fps >= 23) return { ...base, health: 'good' };
   return { ...base, health: ingest.fps < 12 ? 'bad' : 'warning', text: m.health_fps_low() };
 }

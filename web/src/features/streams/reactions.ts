@@ -1,10 +1,2 @@
 export const reaction_kinds = ['heart', 'fire', 'clap', 'laugh', 'wow'] as const;
 export type ReactionKind = (typeof reaction_kinds)[number];
-
-export const reaction_signs: Record<ReactionKind, string> = {
-  heart: '❤️',
-  fire: '🔥',
-  clap: '👏',
-  laugh: '😂',
-  wow: '😮'
-};

@@ -10,6 +10,9 @@ import { getStream } from './streams_api';
 export class WatchedStream {
   readonly stream_id: string;
   readonly #resource: Resource<Stream>;
+  /** False while the publisher has dropped and may return: the broadcast goes on, its picture stands. */
+  publisher_connected = $state(true);
+
   #reaction_listeners = new Set<(kind: ReactionKind) => void>();
 
   constructor(stream_id: string) {
@@ -33,7 +36,10 @@ export class WatchedStream {
     void this.reload();
     return connection.subscribe(`stream:${this.stream_id}`, {
       on_event: (event) => this.#received(event),
-      on_state: (state) => this.#change(viewersIn(state)),
+      on_state: (state) => {
+        const stream = streamIn(state);
+        if (stream) this.replace(stream);
+      },
       on_gap: () => void this.reload()
     });
   }
@@ -52,10 +58,15 @@ export class WatchedStream {
   #received({ event, data }: TopicEvent): void {
     if (event === 'viewers') {
       this.#change(viewersIn(data));
+    } else if (event === 'publisher') {
+      this.publisher_connected = (data as { connected?: unknown } | null)?.connected !== false;
     } else if (event === 'reaction') {
       const kind = (data as { kind?: unknown } | null)?.kind;
       const known = reaction_kinds.find((name) => name === kind);
       if (known) for (const listener of this.#reaction_listeners) listener(known);
+    } else if (event === 'stream.deleted') {
+      this.#resource.reset();
+      void this.reload();
     } else if (event.startsWith('stream.')) {
       const stream = streamIn(data);
       if (stream?.id === this.stream_id) this.replace(stream);

@@ -25,6 +25,8 @@ export class Playback {
   position = $state(0);
   window_start = $state(0);
   window_end = $state(0);
+  /** Where "live" is: a little before the window's end, so that a hiccup does not stop the picture. */
+  live_position = $state(0);
   behind_seconds = $state(0);
   has_picture = $state(false);
 
@@ -49,7 +51,7 @@ export class Playback {
 
   /** The window that can be rewound, in seconds. */
   get window_seconds(): number {
-    return Math.max(0, this.window_end - this.window_start);
+    return Math.max(0, this.live_position - this.window_start);
   }
 
   async attach(video: HTMLVideoElement, url: string): Promise<void> {
@@ -237,6 +239,7 @@ export class Playback {
       this.window_start = ranges.start(0);
       this.window_end = ranges.end(ranges.length - 1);
     }
+    this.live_position = this.#edge();
     const latency = this.#hls ? this.#hls.latency : this.window_end - video.currentTime;
     this.behind_seconds = Number.isFinite(latency) ? Math.max(0, latency) : 0;
     // Time moves: whatever "waiting" was told before is over.
