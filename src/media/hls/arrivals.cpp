@@ -1,9 +1,12 @@
 #include "media/hls/arrivals.h"
 
+#include <functional>
 #include <list>
+#include <memory>
 #include <utility>
 
-#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -21,12 +24,13 @@ using Outcome = boost::system::error_code;
 struct Arrivals::Waiter {
     std::uint64_t at_least = 0;
     Outcome* outcome = nullptr;  // in the frame of the coroutine that waits
-    asio::any_completion_handler<void()> resume;
+    std::function<void()> resume;
+    asio::cancellation_slot slot;
     std::unique_ptr<TimerWheel::Deadline> deadline;
 
     void stop_listening() {
         deadline.reset();
-        if (auto slot = asio::get_associated_cancellation_slot(resume); slot.is_connected()) slot.clear();
+        if (slot.is_connected()) slot.clear();
     }
 };
 
@@ -66,9 +70,8 @@ void Arrivals::wake(std::size_t thread) {
         it = next;
     }
     // Whoever is resumed may wait again at once, in the other list.
-    for (auto& waiter : ready) {
-        std::move(waiter.resume)();  // we are on its thread
-    }
+    for (auto& waiter : ready)
+        waiter.resume();  // we are on its thread
 }
 
 asio::awaitable<bool> Arrivals::wait(std::uint64_t at_least, std::chrono::milliseconds deadline) {
@@ -98,18 +101,22 @@ asio::awaitable<bool> Arrivals::wait(std::uint64_t at_least, std::chrono::millis
             const auto it = waiters.emplace(waiters.end());
             it->at_least = at_least;
             it->outcome = &outcome;
-            it->resume = std::move(handler);
+            it->slot = asio::get_associated_cancellation_slot(handler);
+            auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+            it->resume = [waiting] { std::move (*waiting)(); };
             const auto leave = [&waiters, it, this, thread](Outcome why) {
                 *it->outcome = why;
-                auto resume = std::move(it->resume);
+                asio::post(threads_.context(thread), std::move(it->resume));
                 waiters.erase(it);
-                asio::post(threads_.context(thread), [resume = std::move(resume)]() mutable { std::move(resume)(); });
             };
-            it->deadline = std::make_unique<TimerWheel::Deadline>(threads_.wheel(thread),
-                                                                  [leave] { leave(asio::error::timed_out); });
+            it->deadline = std::make_unique<TimerWheel::Deadline>(
+                threads_.wheel(thread), [leave, slot = it->slot]() mutable {
+                    if (slot.is_connected()) slot.clear();  // it would reach a waiter that is gone
+                    leave(asio::error::timed_out);
+                });
             it->deadline->set(deadline);
-            if (auto slot = asio::get_associated_cancellation_slot(it->resume); slot.is_connected()) {
-                slot.assign([leave](asio::cancellation_type) { leave(asio::error::operation_aborted); });
+            if (it->slot.is_connected()) {
+                it->slot.assign([leave](asio::cancellation_type) { leave(asio::error::operation_aborted); });
             }
         },
         asio::use_awaitable);

@@ -4,16 +4,18 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <utility>
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/dispatch.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,7 +24,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+extern "C" {  // glibc 2.36 forgot to say so
 #include <sys/pidfd.h>
+}
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -188,10 +192,11 @@ class Running : public std::enable_shared_from_this<Running> {
         wait_for_deadline();
     }
 
-    void on_done(asio::any_completion_handler<void()> handler) {
-        done_ = std::move(handler);
-        if (auto slot = asio::get_associated_cancellation_slot(done_); slot.is_connected()) {
-            slot.assign([self = weak_from_this()](asio::cancellation_type) {
+    void on_done(std::function<void()> resume, asio::cancellation_slot slot) {
+        done_ = std::move(resume);
+        slot_ = slot;
+        if (slot_.is_connected()) {
+            slot_.assign([self = weak_from_this()](asio::cancellation_type) {
                 if (const auto running = self.lock()) running->cancel();
             });
         }
@@ -296,9 +301,8 @@ class Running : public std::enable_shared_from_this<Running> {
         deadline_.cancel();
         error_code ignored;
         input_.close(ignored);
-        if (auto slot = asio::get_associated_cancellation_slot(done_); slot.is_connected()) slot.clear();
-        auto handler = std::exchange(done_, nullptr);
-        asio::dispatch(input_.get_executor(), std::move(handler));
+        if (slot_.is_connected()) slot_.clear();
+        asio::post(input_.get_executor(), std::exchange(done_, nullptr));
     }
 
     LimitedProcess::Options options_;
@@ -316,7 +320,8 @@ class Running : public std::enable_shared_from_this<Running> {
     std::array<char, 16 * 1024> output_chunk_{};
     std::array<char, 1024> error_chunk_{};
     LimitedProcess::Result result_;
-    asio::any_completion_handler<void()> done_;
+    std::function<void()> done_;
+    asio::cancellation_slot slot_;
 };
 
 }  // namespace
@@ -327,7 +332,12 @@ asio::awaitable<LimitedProcess::Result> LimitedProcess::run(Options options) {
     auto running = std::make_shared<Running>(co_await asio::this_coro::executor, std::move(options));
     running->start();
     co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
-        [running](auto handler) { running->on_done(std::move(handler)); }, asio::use_awaitable);
+        [running](auto handler) {
+            const auto slot = asio::get_associated_cancellation_slot(handler);
+            auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+            running->on_done([waiting] { std::move (*waiting)(); }, slot);
+        },
+        asio::use_awaitable);
     if (running->cancelled()) throw boost::system::system_error(asio::error::operation_aborted);
     co_return running->take_result();
 }
