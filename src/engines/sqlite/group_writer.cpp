@@ -61,7 +61,7 @@ void GroupWriter::run_blocking(std::function<void(Connection&)> body) {
     job->resume = [&done] { done.set_value(); };
     if (!enqueue(job)) throw queue_full();
     done.get_future().wait();
-    if (job->error) std::rethrow_exception(job->error);
+    if (job->error) std::rethrow_exception(std::exchange(job->error, nullptr));
 }
 
 void GroupWriter::work() {

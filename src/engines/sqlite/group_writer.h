@@ -52,7 +52,8 @@ class GroupWriter {
             job->error = std::make_exception_ptr(queue_full());
             std::exchange(job->resume, nullptr)();
         });
-        if (job->error) std::rethrow_exception(job->error);
+        // Taken out of the job, which the writer may let go of last: the error ends on the caller's thread.
+        if (job->error) std::rethrow_exception(std::exchange(job->error, nullptr));
         if constexpr (!std::is_void_v<Result>) co_return std::move(*job->result);
     }
     template <class Body>

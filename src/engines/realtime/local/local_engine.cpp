@@ -45,9 +45,9 @@ LocalEngine::LocalEngine(Options options)
     std::vector<SavedTopic> saved;
     writer_.run_blocking([&saved](Connection& connection) { saved = take_topics(connection); });
     topics_.restore(std::move(saved));
-    sweeper_ = std::thread([this] {
+    sweeper_ = std::thread([this, started_at = clock_.steady_now()] {
         pthread_setname_np(pthread_self(), "realtime_sweep");
-        keep_up();
+        keep_up(started_at);
     });
 }
 
@@ -62,9 +62,9 @@ LocalEngine::~LocalEngine() {
     writer_.stop();  // what is queued shows in key_values_, which goes before the writer does
 }
 
-void LocalEngine::keep_up() {
-    auto swept_at = clock_.steady_now();
-    auto flushed_at = swept_at;
+void LocalEngine::keep_up(std::chrono::steady_clock::time_point started_at) {
+    auto swept_at = started_at;
+    auto flushed_at = started_at;
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, look_interval, [this] { return ending_; })) {
         lock.unlock();

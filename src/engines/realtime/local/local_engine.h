@@ -6,6 +6,7 @@
 // history that lost its end.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -50,7 +51,7 @@ class LocalEngine final : public Engine {
     Sizes sizes() const;
 
   private:
-    void keep_up();
+    void keep_up(std::chrono::steady_clock::time_point started_at);
     void sweep();
     void flush_touched();
 

@@ -16,6 +16,13 @@ using engines::testing::FolderPlace;
 using engines::testing::run;
 using std::chrono::seconds;
 
+namespace {
+boost::asio::awaitable<void> publish_times(Topics& topics, std::size_t times) {
+    for (std::size_t i = 0; i < times; ++i)
+        co_await topics.publish("topic", "x", {});
+}
+}  // namespace
+
 class LocalEngineTest : public testing::Test {
   protected:
     ManualClock clock_{Timestamp{std::chrono::milliseconds{1'700'000'000'000}}};
@@ -51,8 +58,7 @@ TEST_F(LocalEngineTest, AStuckExecutorRefusesPublishersInsteadOfFillingMemory) {
     boost::asio::io_context never_run(1);
     const auto subscription = subscribe(never_run, "topic", [](const TopicMessage&) {});
     // One place is taken by the subscription itself.
-    for (std::size_t i = 1; i < Mailbox::waiting_max; ++i)
-        run(engine_.topics().publish("topic", "x", {}));
+    run(publish_times(engine_.topics(), Mailbox::waiting_max - 1));
     EXPECT_EQ(error_of(engine_.topics().publish("topic", "x", {})), ErrorCode::unavailable);
     never_run.run();
     EXPECT_NO_THROW(run(engine_.topics().publish("topic", "x", {})));
