@@ -49,6 +49,18 @@ class WriterTransaction final : public Transaction {
     std::exception_ptr failed_;
 };
 
+// A statement that SQLite refuses leaves nothing behind. One that this program gave up on (more rows returned
+// than it takes) has been done, and only the end of the transaction undoes it.
+bool undid_itself(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const ConstraintViolation&) {
+        return true;
+    } catch (const Error& error) {
+        return error.code() != ErrorCode::internal;
+    }
+}
+
 }  // namespace
 
 GroupWriter::GroupWriter(const std::string& file, Options options)
@@ -148,7 +160,7 @@ std::size_t GroupWriter::run_group(std::span<Member> members) {
     try {
         connection_.execute("BEGIN IMMEDIATE", group_name);
     } catch (...) {
-        // Another process kept the write lock for the whole busy_timeout: waiting as long again for each
+        // Another process kept the write lock for the whole busy_time_max: waiting as long again for each
         // would help nobody.
         for (auto& member : members)
             *member.outcome = std::current_exception();
@@ -190,7 +202,7 @@ bool GroupWriter::attempt_in_group(Member& member) {
             *member.outcome = std::current_exception();
         }
         if (!connection_.in_transaction()) return false;
-        if (!member.needs_savepoint) return true;
+        if (!member.needs_savepoint) return !*member.outcome || undid_itself(*member.outcome);
         if (*member.outcome) connection_.execute("ROLLBACK TO member", group_name);
         connection_.execute("RELEASE member", group_name);
     } catch (const Error& error) {

@@ -306,6 +306,24 @@ TEST_F(SqliteDatabaseTest, RefusesAResultOfMoreRowsThanItsLimit) {
               ErrorCode::internal);
 }
 
+TEST_F(SqliteDatabaseTest, LeavesNothingOfAWriteThatReturnsMoreRowsThanItsLimit) {
+    auto& database = open_with({});
+    constexpr Statement insert_many{.name = "insert_many",
+                                    .sql =
+                                        "INSERT INTO notes (id) WITH RECURSIVE numbers (n) AS (SELECT 1000 "
+                                        "UNION ALL SELECT n + 1 FROM numbers "
+                                        "WHERE n < $1) SELECT n FROM numbers WHERE true RETURNING id",
+                                    .mode = Mode::write};
+    Callers callers;
+    HeldWriter held(database);
+    callers.start(database.query(insert_note, 1, "x"));
+    callers.start(database.query(insert_many, 1000 + static_cast<std::int64_t>(result_rows_max)));
+    callers.start(database.query(insert_note, 2, "x"));
+    held.release();
+    EXPECT_THAT(callers.finish(), testing::ElementsAre("done", "internal", "done"));
+    EXPECT_THAT(notes(), testing::ElementsAre(1, 2));
+}
+
 TEST_F(SqliteDatabaseTest, GoesOnWhenMoreStatementsAreMadeUpThanItKeeps) {
     auto& database = open_with({});
     for (std::size_t made = 0; made <= cached_statements_max; ++made) {
