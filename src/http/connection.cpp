@@ -299,8 +299,14 @@ asio::awaitable<void> Connection::read_more(RequestReader& reader, Phase phase) 
             std::chrono::milliseconds(reader.body_bytes_read() * 1000 / body_bytes_per_second_min);
         const auto elapsed =
             std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+        const auto left = limit + earned - elapsed;
+        // Judged here too: the wheel rounds up, so that one set anew at each byte would never be due.
+        if (left <= 0ms) {
+            expired_ = true;
+            co_return;
+        }
         phase_ = phase;
-        deadline_.set(std::max<std::chrono::milliseconds>(limit + earned - elapsed, 1ms));
+        deadline_.set(left);
         waiting_ = true;
         const auto [error] =
             co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, asio::as_tuple(asio::deferred));

@@ -168,6 +168,19 @@ TEST_F(ServerLimits, a_body_that_does_not_come_is_408) {
     EXPECT_TRUE(client.is_closed_by_server());
 }
 
+TEST_F(ServerLimits, a_body_that_drips_is_given_only_the_time_that_its_bytes_earn) {
+    start({.body_timeout = 300ms});
+    auto client = server->client();
+    client.send(post("/large", 1000, ""));
+    int bytes = 0;
+    while (!client.is_readable_within(20ms)) {
+        client.send("x");
+        ++bytes;
+    }
+    EXPECT_EQ(client.receive().status, 408u);
+    EXPECT_LT(bytes, 50);
+}
+
 TEST_F(ServerLimits, who_says_nothing_is_let_go_without_a_word) {
     start({.header_timeout = 200ms, .idle_timeout = 200ms});
     auto silent = server->client();
