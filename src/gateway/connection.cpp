@@ -43,7 +43,7 @@ void Connection::wake() {
 }
 
 // ---- Reading
-// -----------------------------------------------------------------------------------------------------
+
 void Connection::wait_readable() {
     socket_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](const error_code& error) {
         if (self->phase_ == Phase::closed) return;
@@ -113,7 +113,7 @@ bool Connection::take_token() {
 }
 
 // ---- Writing
-// -----------------------------------------------------------------------------------------------------
+
 void Connection::flush() {
     is_woken_ = false;
     if (phase_ == Phase::closed) return;
@@ -177,7 +177,7 @@ void Connection::after_drained() {
 }
 
 // ---- Life and end
-// ------------------------------------------------------------------------------------------------
+
 void Connection::heard_from_peer() {
     if (!is_awaiting_pong_ || phase_ != Phase::open) return;
     is_awaiting_pong_ = false;

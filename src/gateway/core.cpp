@@ -13,23 +13,14 @@ namespace spaktok::gateway {
 
 namespace {
 
-// Writes a refusal and ends the connection. It is small and the first thing on the socket since the request
-// was answered for: the kernel takes it whole, or the peer is gone.
-void refuse(boost::asio::ip::tcp::socket socket, std::string_view answer) {
+// Says which version is spoken here (RFC 6455, 4.4) and ends the connection. The answer is small and the
+// first on its socket: the kernel takes it whole, or the peer is gone.
+void refuse_version(boost::asio::ip::tcp::socket socket) {
+    const std::string answer = unsupported_version_answer();
     [[maybe_unused]] const ssize_t written =
         ::send(socket.native_handle(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     boost::system::error_code ignored;
     socket.shutdown(boost::asio::socket_base::shutdown_both, ignored);
-}
-
-std::string problem_answer(const Error& error, const std::string& request_id) {
-    const http::Response problem = http::problem(error, request_id);
-    std::string answer =
-        "HTTP/1.1 " + std::to_string(problem.status) +
-        " Refused\r\nConnection: close\r\nContent-Length: " + std::to_string(problem.body.size()) + "\r\n";
-    for (const auto& [name, value] : problem.headers.all())
-        answer.append(name).append(": ").append(value).append("\r\n");
-    return answer.append("\r\n").append(problem.body);
 }
 
 }  // namespace
@@ -64,25 +55,17 @@ void Core::accept(http::Upgrade upgrade) {
                                          .connection = headers.get("Connection"),
                                          .version = headers.get("Sec-WebSocket-Version"),
                                          .key = key});
-    if (result == HandshakeResult::unsupported_version) {
-        metrics.refused.add();
-        return refuse(std::move(upgrade.socket), unsupported_version_answer());
+    if (result == HandshakeResult::unsupported_version) return refuse_version(std::move(upgrade.socket));
+    if (result != HandshakeResult::accepted) {
+        throw Error(ErrorCode::invalid_argument, "This is no WebSocket handshake.",
+                    {.reason = "bad_handshake"});
     }
     Caller caller{.connection_id = next_connection_id++, .remote_address = upgrade.request.remote_address};
     if (const auto& session = upgrade.request.session) {
         caller.user_id = session->user_id;
         caller.session_id = session->id;
     }
-    try {
-        if (result != HandshakeResult::accepted) {
-            throw Error(ErrorCode::invalid_argument, "This is no WebSocket handshake.",
-                        {.reason = "bad_handshake"});
-        }
-        admission.admit(caller.remote_address, caller.session_id);
-    } catch (const Error& error) {
-        metrics.refused.add();
-        return refuse(std::move(upgrade.socket), problem_answer(error, upgrade.request.id));
-    }
+    admission.admit(caller.remote_address, caller.session_id);
     shards[IoThreads::current()]->accept(std::move(upgrade.socket), std::move(caller), handshake_answer(*key),
                                          std::move(upgrade.unread));
 }

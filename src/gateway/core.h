@@ -29,8 +29,6 @@ struct GatewayMetrics {
         metrics::counter("spaktok_gateway_deliveries_total", "Topic events queued for a subscriber.");
     metrics::Counter slow_consumers = metrics::counter("spaktok_gateway_slow_consumers_total",
                                                        "Connections closed because they read too slowly.");
-    metrics::Counter refused =
-        metrics::counter("spaktok_gateway_refused_total", "Handshakes that were refused.");
 };
 
 // Kept alive by whatever is posted to the I/O threads.
@@ -41,7 +39,7 @@ struct Core : std::enable_shared_from_this<Core> {
 
     // Before the first connection: makes the shards.
     void begin();
-    // On the connection's I/O thread. Answers what it refuses.
+    // On the connection's I/O thread. Throws what refuses the handshake.
     void accept(http::Upgrade upgrade);
 
     GatewayOptions options;

@@ -27,7 +27,7 @@ LocalTopic::LocalTopic(Shard& shard, std::string name)
 }
 
 // ---- Opening
-// -----------------------------------------------------------------------------------------------------
+
 asio::awaitable<void> LocalTopic::open(std::shared_ptr<LocalTopic> self) {
     try {
         auto subscribed = co_await self->shard_.core().realtime.topics().subscribe(
@@ -62,9 +62,10 @@ asio::awaitable<void> LocalTopic::opened() {
 }
 
 // ---- Joining and leaving
-// -----------------------------------------------------------------------------------------
+
 std::shared_ptr<Join> LocalTopic::join(Connection& connection) {
     auto join = std::make_shared<Join>();
+    join->topic = shared_from_this();
     join->connection = &connection;
     join->place = joins_.size();
     join->start = position_;
@@ -162,7 +163,7 @@ void LocalTopic::moved(const Membership& membership, std::size_t place) {
 }
 
 // ---- Events
-// ------------------------------------------------------------------------------------------------------
+
 void LocalTopic::on_message(const realtime::TopicMessage& message) {
     if (message.position.offset != 0) {
         if (position_ && message.position.epoch != position_->epoch) {

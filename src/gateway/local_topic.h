@@ -19,12 +19,13 @@
 namespace spaktok::gateway {
 
 class Connection;
+class LocalTopic;
 class Shard;
 struct Join;
 
 // A connection's part in a topic; the connection holds a list of them.
 struct Membership {
-    std::shared_ptr<class LocalTopic> topic;
+    std::shared_ptr<LocalTopic> topic;
     std::shared_ptr<Join> join;  // while it is joining; else it has a place among the members
     std::size_t place = 0;
 };
@@ -33,6 +34,7 @@ struct Membership {
 // answer to its subscription comes first, with what it missed, and everything after that comes once and in
 // order.
 struct Join {
+    std::shared_ptr<LocalTopic> topic;
     Connection* connection = nullptr;  // nullptr once it has left
     std::size_t place = 0;             // among the topic's joins
     std::optional<realtime::Position>

@@ -26,6 +26,11 @@ class InFlight {
     Connection& connection_;
 };
 
+Error ended_before_it_began() {
+    return Error(ErrorCode::conflict, "The subscription was ended before it began.",
+                 {.reason = "unsubscribed"});
+}
+
 auto find_membership(Connection& connection, std::string_view topic) {
     return std::ranges::find_if(connection.memberships(), [&](const Membership& membership) {
         return membership.topic->name() == topic;
@@ -87,17 +92,54 @@ asio::awaitable<void> Requests::run(std::shared_ptr<Connection> connection, std:
 }
 
 // ---- Topics
-// ------------------------------------------------------------------------------------------------------
+
 void Requests::subscribe(Connection& connection, std::int64_t id, const json::Object& message) {
-    std::string topic;
-    TopicName name = parse_topic(message, topic);
-    auto since = parse_recover(message);
+    Subscribe request{.id = id, .topic = {}, .rest = {}, .since = parse_recover(message)};
+    TopicName name = parse_topic(message, request.topic);
+    request.rest = std::move(name.rest);
     const auto& kinds = shard_.core().kinds;
     const auto kind = kinds.find(name.prefix);
     if (kind == kinds.end()) {
         throw Error(ErrorCode::not_found, "There is no such topic.",
                     {.field = "topic", .reason = "unknown_topic"});
     }
+    shard_.tasks().spawn(run_subscribe(connection.shared_from_this(), kind->second, std::move(request)));
+}
+
+asio::awaitable<void> Requests::run_subscribe(std::shared_ptr<Connection> connection, const TopicKind& kind,
+                                              Subscribe request) {
+    const InFlight counted(*connection);
+    const std::int64_t id = request.id;
+    std::shared_ptr<Join> join;
+    std::exception_ptr failure;
+    try {
+        check_may_join(*connection, request.topic);
+        // The engine remembers every name that was ever subscribed to for a while: nobody may fill it with
+        // names that they may not listen to. Where the topic is open here anyway, one question is enough.
+        if (!shard_.has_topic(request.topic)) co_await kind.authorize(connection->caller(), request.rest);
+        check_may_join(*connection, request.topic);
+        join = shard_.join(*connection, request.topic);
+        co_await join->topic->opened();
+        // Asked after joining, so that the state in the answer is no older than the events that follow it.
+        // Who may not listen is taken out again and has heard nothing.
+        json::Value state = co_await kind.authorize(connection->caller(), std::move(request.rest));
+        SubscribeResult result = co_await join->topic->recover(join, std::move(request.since));
+        if (join->connection == nullptr) throw ended_before_it_began();
+        result.state = std::move(state);
+        join->topic->complete(*join, id, result);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure) co_return;
+    if (join && join->connection != nullptr) {
+        const auto membership = find_membership(*connection, join->topic->name());
+        shard_.leave(*connection, static_cast<std::size_t>(membership - connection->memberships().begin()));
+    }
+    answer_exception(*connection, id, failure);
+}
+
+void Requests::check_may_join(Connection& connection, const std::string& topic) const {
+    if (!connection.is_open()) throw ended_before_it_began();
     if (find_membership(connection, topic) != connection.memberships().end()) {
         throw Error(ErrorCode::conflict, "This topic is subscribed to already.",
                     {.field = "topic", .reason = "already_subscribed"});
@@ -106,40 +148,6 @@ void Requests::subscribe(Connection& connection, std::int64_t id, const json::Ob
         throw Error(ErrorCode::conflict, "There are too many subscriptions on this connection.",
                     {.field = "topic", .reason = "too_many_subscriptions"});
     }
-    // Joined before it is asked whether that is allowed: so the state that the answer carries is not older
-    // than the events that follow it. Who may not listen is taken out again and has heard nothing.
-    auto local = shard_.topic(topic);
-    auto join = local->join(connection);
-    shard_.tasks().spawn(run_subscribe(connection.shared_from_this(), id, kind->second, std::move(name.rest),
-                                       std::move(local), std::move(join), std::move(since)));
-}
-
-asio::awaitable<void> Requests::run_subscribe(std::shared_ptr<Connection> connection, std::int64_t id,
-                                              const TopicKind& kind, std::string rest,
-                                              std::shared_ptr<LocalTopic> topic, std::shared_ptr<Join> join,
-                                              std::optional<realtime::Position> since) {
-    const InFlight counted(*connection);
-    std::exception_ptr failure;
-    try {
-        co_await topic->opened();
-        json::Value state = co_await kind.authorize(connection->caller(), std::move(rest));
-        SubscribeResult result = co_await topic->recover(join, std::move(since));
-        if (join->connection != nullptr) {
-            result.state = std::move(state);
-            topic->complete(*join, id, result);
-        } else {
-            throw Error(ErrorCode::conflict, "The subscription was ended before it began.",
-                        {.reason = "unsubscribed"});
-        }
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    if (!failure) co_return;
-    if (join->connection != nullptr && !join->is_answered) {
-        const auto membership = find_membership(*connection, topic->name());
-        shard_.leave(*connection, static_cast<std::size_t>(membership - connection->memberships().begin()));
-    }
-    answer_exception(*connection, id, failure);
 }
 
 void Requests::unsubscribe(Connection& connection, std::int64_t id, const json::Object& message) {
@@ -155,7 +163,7 @@ void Requests::unsubscribe(Connection& connection, std::int64_t id, const json::
 }
 
 // ---- Errors
-// ------------------------------------------------------------------------------------------------------
+
 void Requests::answer_exception(Connection& connection, std::int64_t id, std::exception_ptr failure) {
     try {
         std::rethrow_exception(std::move(failure));

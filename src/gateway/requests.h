@@ -39,10 +39,16 @@ class Requests {
     void unsubscribe(Connection& connection, std::int64_t id, const json::Object& message);
     boost::asio::awaitable<void> run(std::shared_ptr<Connection> connection, std::int64_t id,
                                      const RequestHandler& handler, json::Object message);
-    boost::asio::awaitable<void> run_subscribe(std::shared_ptr<Connection> connection, std::int64_t id,
-                                               const TopicKind& kind, std::string rest,
-                                               std::shared_ptr<LocalTopic> topic, std::shared_ptr<Join> join,
-                                               std::optional<realtime::Position> since);
+    struct Subscribe {
+        std::int64_t id;
+        std::string topic;
+        std::string rest;  // of the topic's name, behind its prefix
+        std::optional<realtime::Position> since;
+    };
+    boost::asio::awaitable<void> run_subscribe(std::shared_ptr<Connection> connection, const TopicKind& kind,
+                                               Subscribe request);
+    // Throws what refuses another subscription of the connection.
+    void check_may_join(Connection& connection, const std::string& topic) const;
     void answer_error(Connection& connection, std::optional<std::int64_t> id, const Error& error);
     // For a handler's coroutine, from its catch block.
     void answer_exception(Connection& connection, std::int64_t id, std::exception_ptr failure);

@@ -80,14 +80,16 @@ void Shard::close_session(const std::string& session_id) {
 }
 
 // ---- Topics
-// ------------------------------------------------------------------------------------------------------
-std::shared_ptr<LocalTopic> Shard::topic(const std::string& name) {
-    auto& topic = topics_[name];
-    if (!topic) {
-        topic = std::make_shared<LocalTopic>(*this, name);
-        tasks_.spawn(LocalTopic::open(topic));
-    }
-    return topic;
+
+std::shared_ptr<Join> Shard::join(Connection& connection, const std::string& name) {
+    std::shared_ptr<LocalTopic>& known = topics_[name];
+    const bool is_new = !known;
+    if (is_new) known = std::make_shared<LocalTopic>(*this, name);
+    const std::shared_ptr<LocalTopic> topic = known;
+    auto join = topic->join(connection);
+    // After it has someone to open for: opening may end at once, and removes a topic that nobody wants.
+    if (is_new) tasks_.spawn(LocalTopic::open(topic));
+    return join;
 }
 
 void Shard::remove(LocalTopic& topic) {
@@ -113,7 +115,7 @@ void Shard::leave_all(Connection& connection) {
 }
 
 // ---- The end of a turn
-// -------------------------------------------------------------------------------------------
+
 void Shard::wake(std::shared_ptr<Connection> connection) {
     woken_.push_back(std::move(connection));
     schedule_flush();
@@ -154,7 +156,7 @@ void Shard::count_slow_consumer() {
 }
 
 // ---- The end
-// -----------------------------------------------------------------------------------------------------
+
 asio::awaitable<void> Shard::stop(std::chrono::milliseconds spread) {
     const auto core = core_.shared_from_this();
     asio::steady_timer timer(context_);

@@ -58,7 +58,9 @@ class Shard {
     void wake(std::shared_ptr<Connection> connection);
     void wake(std::shared_ptr<LocalTopic> topic);
     void remove(Connection& connection);
-    std::shared_ptr<LocalTopic> topic(const std::string& name);
+    bool has_topic(const std::string& name) const { return topics_.contains(name); }
+    // Opens the topic where it is not.
+    std::shared_ptr<Join> join(Connection& connection, const std::string& topic);
     // Forgets the topic, and with it ends its subscription.
     void remove(LocalTopic& topic);
     void leave(Connection& connection, std::size_t membership);
