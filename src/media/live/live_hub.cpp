@@ -73,7 +73,7 @@ struct LiveHub::State final : PublisherGate, std::enable_shared_from_this<LiveHu
     void follow(std::size_t thread, std::shared_ptr<Broadcast> broadcast);
     asio::awaitable<void> run(std::shared_ptr<Broadcast> broadcast);
     asio::awaitable<void> picture(std::shared_ptr<Broadcast> broadcast);
-    asio::awaitable<http::Response> answer(http::Request& request);
+    asio::awaitable<http::Response> answer(http::Request& request, std::string file);
     void restore();
     void stop_courses();
 
@@ -192,13 +192,13 @@ asio::awaitable<void> LiveHub::State::picture(std::shared_ptr<Broadcast> broadca
     co_await thumbnailer.follow(stream, window, broadcast->thumbnails(), announce);
 }
 
-asio::awaitable<http::Response> LiveHub::State::answer(http::Request& request) {
+asio::awaitable<http::Response> LiveHub::State::answer(http::Request& request, std::string file) {
     http::Response response;
     try {
         const auto broadcast = find(request.path_id<StreamId>("stream_id"));
         if (!broadcast)
             throw Error(ErrorCode::not_found, "This stream is not on air.", {.reason = "not_on_air"});
-        response = co_await hls::Channel::answer(broadcast->channel(), request, request.path_param("file"));
+        response = co_await hls::Channel::answer(broadcast->channel(), request, std::move(file));
     } catch (const Error& error) {
         response = http::problem(error, request.id);  // here, so that pages of other origins can read it, too
         response.headers.set("Cache-Control", "no-store");
@@ -240,12 +240,21 @@ LiveHub::~LiveHub() {
 }
 
 void LiveHub::add_routes(http::Router& router) {
-    http::RouteOptions live{.operation_id = "get_live_file", .rate = live_limit};
-    http::RouteOptions options{.operation_id = "get_live_file_options", .rate = live_limit};
-    router.add(http::Method::get, "/live/{stream_id}/{file}", live,
-               [state = state_](http::Request& request) { return state->answer(request); });
-    router.add(http::Method::options, "/live/{stream_id}/{file}", options,
-               [](http::Request&) -> asio::awaitable<http::Response> { co_return preflight(); });
+    const auto serve = [&](std::string_view operation, std::string pattern, std::string file) {
+        router.add(http::Method::get, std::move(pattern), {.operation_id = operation, .rate = live_limit},
+                   [state = state_, file](http::Request& request) {
+                       return state->answer(request, file.empty() ? request.path_param("file") : file);
+                   });
+    };
+    serve("get_master_playlist", "/live/{stream_id}/master.m3u8", "master.m3u8");
+    serve("get_media_playlist", "/live/{stream_id}/media.m3u8", "media.m3u8");
+    serve("get_live_file", "/live/{stream_id}/{file}", "");
+    // Method OPTIONS wherever GET is; the contract leaves preflights out.
+    for (const auto* pattern :
+         {"/live/{stream_id}/master.m3u8", "/live/{stream_id}/media.m3u8", "/live/{stream_id}/{file}"}) {
+        router.add(http::Method::options, pattern, {.operation_id = "preflight", .rate = live_limit},
+                   [](http::Request&) -> asio::awaitable<http::Response> { co_return preflight(); });
+    }
 }
 
 void LiveHub::start() {
