@@ -87,26 +87,26 @@ class Batcher {
     }
 
     static void enqueue(const std::shared_ptr<State>& state, Waiting waiting) {
-        bool start_draining = false;
-        std::string_view refusal;
-        {
-            const std::lock_guard lock(state->mutex);
-            if (state->stopping) {
-                refusal = "has stopped";
-            } else if (state->queue.size() >= state->options.queue_items_max) {
-                refusal = "has a full queue";
-            } else {
-                state->queue.push_back(std::move(waiting));
-                start_draining = !std::exchange(state->committing, true);
-            }
-        }
-        if (start_draining) boost::asio::co_spawn(state->executor, drain(state), boost::asio::detached);
-        if (refusal.empty()) return;
+        const auto refusal = try_push(state, waiting);
+        if (!refusal) return;
         waiting.answer->error = std::make_exception_ptr(
             Error(ErrorCode::unavailable, "The server has more to do than it can; try again in a moment.",
-                  {.detail = state->options.name + " " + std::string(refusal),
-                   .retry_after = std::chrono::seconds{1}}));
+                  {.detail = state->options.name + *refusal, .retry_after = std::chrono::seconds{1}}));
         waiting.resume();
+    }
+
+    // Takes what waits, or says why not.
+    static std::optional<std::string> try_push(const std::shared_ptr<State>& state, Waiting& waiting) {
+        bool start_draining = false;
+        {
+            const std::lock_guard lock(state->mutex);
+            if (state->stopping) return " has stopped";
+            if (state->queue.size() >= state->options.queue_items_max) return " has a full queue";
+            state->queue.push_back(std::move(waiting));
+            start_draining = !std::exchange(state->committing, true);
+        }
+        if (start_draining) boost::asio::co_spawn(state->executor, drain(state), boost::asio::detached);
+        return std::nullopt;
     }
 
     static boost::asio::awaitable<void> drain(std::shared_ptr<State> state) {
