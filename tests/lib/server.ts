@@ -1,0 +1,140 @@
+// The program under test, on free ports and a data directory of its own.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { type Exit, Program } from './program.ts';
+import { patience_ms } from './until.ts';
+
+const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const binary = path.resolve(process.env['SPAKTOK_BINARY'] ?? path.join(repository, 'build/release/bin/spaktok'));
+
+// Most tests are not about rate limits and would otherwise meet them: all of them come from one address.
+const unlimited = '10000';
+
+export interface ServerOptions {
+  settings?: Record<string, string>; // by flag, without the dashes
+  env?: Record<string, string>;
+}
+
+export class Server {
+  readonly data: string;
+  private readonly settings: Record<string, string>;
+  private readonly env: Record<string, string>;
+  private program: Program | undefined;
+  private ports = { http: 0, rtmp: 0, metrics: 0 };
+
+  private constructor(data: string, options: ServerOptions) {
+    this.data = data;
+    this.settings = {
+      http: '127.0.0.1:0',
+      rtmp: '127.0.0.1:0',
+      metrics: '127.0.0.1:0',
+      'rate-limit-scale': unlimited,
+      'stop-grace': '4s',
+      data,
+      ...options.settings,
+    };
+    this.env = options.env ?? {};
+  }
+
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    const server = new Server(await mkdtemp(path.join(tmpdir(), 'spaktok-test-')), options);
+    try {
+      await server.launch();
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.ports.http}`;
+  }
+  get http_port(): number {
+    return this.ports.http;
+  }
+  // The address that the server calls its own.
+  get public_url(): string {
+    return `http://localhost:${this.ports.http}`;
+  }
+  get realtime_url(): string {
+    return `ws://127.0.0.1:${this.ports.http}/api/v1/realtime`;
+  }
+  get metrics_url(): string {
+    return `http://127.0.0.1:${this.ports.metrics}/metrics`;
+  }
+  get rtmp_url(): string {
+    return `rtmp://127.0.0.1:${this.ports.rtmp}/live`;
+  }
+  get rtmp_port(): number {
+    return this.ports.rtmp;
+  }
+  // As printed where there are no users yet.
+  async setup_link(): Promise<URL> {
+    return new URL((await this.program!.line(/once: (\S+)/))[1]!);
+  }
+  get log(): string {
+    return this.program?.said() ?? '';
+  }
+
+  // Waits for a line of the running process's output.
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    return await this.program!.line(pattern);
+  }
+
+  // Asks it to stop and leaves the data where it is.
+  async stop(): Promise<Exit> {
+    const program = this.program!;
+    const exit = await program.stop('SIGTERM');
+    this.program = undefined;
+    return exit;
+  }
+
+  async kill(): Promise<void> {
+    await this.program!.kill();
+    this.program = undefined;
+  }
+
+  // On the same data; on the same ports where clients are to find it again.
+  async start_again({ same_ports = false } = {}): Promise<void> {
+    if (same_ports) {
+      this.settings['http'] = `127.0.0.1:${this.ports.http}`;
+      this.settings['rtmp'] = `127.0.0.1:${this.ports.rtmp}`;
+    }
+    await this.launch();
+  }
+
+  // Ends the process and removes the data. A server that did not stop properly is an error.
+  async remove(): Promise<void> {
+    try {
+      if (this.program?.running) {
+        const exit = await this.stop();
+        if (exit.code !== 0) {
+          throw new Error(`the server ended with ${exit.code ?? exit.signal}`);
+        }
+      } else if (this.program) {
+        throw new Error(`the server had ended by itself (${JSON.stringify(this.program.exit)}):\n${this.log}`);
+      }
+    } finally {
+      await rm(this.data, { recursive: true, force: true });
+    }
+  }
+
+  private async launch(): Promise<void> {
+    const args = ['serve'];
+    for (const [name, value] of Object.entries(this.settings)) args.push(`--${name}`, value);
+    const program = new Program(binary, args, { env: this.env, cwd: this.data });
+    this.program = program;
+    try {
+      const serving = await program.line(/ serving .*?http=(\d+) rtmp=(\d+) metrics=(\d+)/, 2 * patience_ms);
+      this.ports = { http: Number(serving[1]), rtmp: Number(serving[2]), metrics: Number(serving[3]) };
+      await program.line(/^Spaktok serves /);
+    } catch (error) {
+      program.signal('SIGKILL');
+      throw error;
+    }
+  }
+}

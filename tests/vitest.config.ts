@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+// A server is started by each file for itself, so files may run side by side; more than two at once would only
+// wait for each other on a small machine.
+const shared = {
+  environment: 'node' as const,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  pool: 'forks' as const,
+};
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    reporters: ['verbose'],
+    projects: [
+      { test: { ...shared, name: 'api', include: ['api/**/*.test.ts'] } },
+      // One browser at a time: what is measured is the page, not the queue before it.
+      { test: { ...shared, name: 'e2e', include: ['e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false } },
+      { test: { ...shared, name: 'crash', include: ['crash/**/*.test.ts'], testTimeout: 3_600_000 } },
+    ],
+  },
+});
