@@ -95,7 +95,7 @@ asio::awaitable<Stream> Service::create(UserId user, NewStream given) {
                   .created_at = now,
                   .updated_at = now};
     if (given.scheduled_for) stream.scheduled_for = checked_schedule(*given.scheduled_for, now);
-    const auto event = event_of(Uuid::v7(now, options_.random), "stream.created", stream);
+    const auto event = event_of(events::next_id(now, options_.random), "stream.created", stream);
     co_await options_.database.transaction([stream, event](Transaction& tx) -> asio::awaitable<void> {
         if (co_await StreamStore::count_not_yet_live(tx, stream.user_id) >= not_yet_live_max) {
             throw Error(ErrorCode::conflict, "You have 20 streams that are not yet live. Delete one first.",
@@ -116,7 +116,7 @@ asio::awaitable<Stream> Service::find(StreamId id) {
 
 asio::awaitable<Stream> Service::update(UserId user, StreamId id, StreamChange change) {
     const Timestamp now = options_.clock.now();
-    const Uuid event_id = Uuid::v7(now, options_.random);
+    const Uuid event_id = events::next_id(now, options_.random);
     auto updated = co_await options_.database.transaction(
         [user, id, change, now, event_id](Transaction& tx) -> asio::awaitable<Stream> {
             auto stream = co_await StreamStore::find_in(tx, id);
@@ -134,7 +134,7 @@ asio::awaitable<Stream> Service::update(UserId user, StreamId id, StreamChange c
 
 asio::awaitable<void> Service::remove(UserId user, StreamId id) {
     const Timestamp now = options_.clock.now();
-    const Uuid event_id = Uuid::v7(now, options_.random);
+    const Uuid event_id = events::next_id(now, options_.random);
     co_await options_.database.transaction([user, id, event_id](Transaction& tx) -> asio::awaitable<void> {
         const auto stream = co_await StreamStore::find_in(tx, id);
         if (!stream) throw not_found();
@@ -166,7 +166,7 @@ asio::awaitable<Stream> Service::finish(StreamId id) {
     const Timestamp now = options_.clock.now();
     const std::int64_t peak =
         std::max(options_.board.peak(id), (co_await options_.board.view(id)).peak_viewers);
-    const Uuid event_id = Uuid::v7(now, options_.random);
+    const Uuid event_id = events::next_id(now, options_.random);
     auto ended = co_await options_.database.transaction(
         [id, now, peak, event_id](Transaction& tx) -> asio::awaitable<Stream> {
             auto stream = co_await StreamStore::find_in(tx, id);
@@ -389,7 +389,7 @@ asio::awaitable<Stream> Service::make_for_publish(UserId user) {
 asio::awaitable<void> Service::on_air(media::IngestStatus status) {
     const Timestamp now = options_.clock.now();
     const StreamId id = status.stream_id;
-    const Uuid event_id = Uuid::v7(now, options_.random);
+    const Uuid event_id = events::next_id(now, options_.random);
     const auto stream = co_await options_.database.transaction(
         [id, now, event_id](Transaction& tx) -> asio::awaitable<Stream> {
             auto found = co_await StreamStore::find_in(tx, id);

@@ -1,0 +1,243 @@
+#include <set>
+
+#include "features/chat/chat_routes.h"
+#include "features/chat/chat_service.h"
+#include "features/testing/world.h"
+
+namespace spaktok::chat {
+
+namespace asio = boost::asio;
+using features_testing::failure_of;
+using features_testing::run;
+using features_testing::World;
+using http::Method;
+
+namespace {
+
+class ChatWorld : public World {
+  public:
+    ChatWorld()
+        : folder(std::filesystem::temp_directory_path() / ("spaktok-chat-" + random.token(8))),
+          documents((std::filesystem::create_directories(folder),
+                     document::open("sqlite:" + (folder / "documents.db").string()))),
+          limiter(clock, {}),
+          rooms(*database, clock),
+          chat({.documents = *documents,
+                .accounts = accounts,
+                .rooms = rooms,
+                .limiter = limiter,
+                .clock = clock,
+                .random = random,
+                .executor = executor(),
+                .announce = [this](RoomId, std::string event, json::Value data) { return hear(event, data); },
+                .check_open = [this](rooms::Room) { return check_open(); }}) {
+        run(chat.start());
+        add_routes(router, chat);
+    }
+    ~ChatWorld() {
+        run(chat.stop());
+        documents.reset();
+        std::filesystem::remove_all(folder);
+    }
+
+    asio::awaitable<void> hear(std::string event, json::Value data) {
+        const std::scoped_lock lock(mutex);
+        if (deaf) throw Error(ErrorCode::unavailable, "gone");
+        heard.emplace_back(std::move(event), std::move(data));
+        co_return;
+    }
+    asio::awaitable<void> check_open() {
+        if (closed) throw Error(ErrorCode::conflict, "closed", {.reason = "room_closed"});
+        co_return;
+    }
+    RoomId add_room(UserId owner) {
+        const auto room = RoomId::make(clock.now(), random);
+        run(database->transaction([room, owner, now = clock.now()](relational::Transaction& tx) {
+            return rooms::create_stream_room(tx, room, owner, now);
+        }));
+        return room;
+    }
+    Service::NewMessage message(RoomId room, std::string content) {
+        return {.room_id = room, .client_id = Uuid::v7(clock.now(), random), .content = std::move(content)};
+    }
+
+    std::filesystem::path folder;
+    std::unique_ptr<document::Store> documents;
+    http::RateLimiter limiter;
+    rooms::Service rooms;
+    Service chat;
+    std::mutex mutex;
+    std::vector<std::pair<std::string, json::Value>> heard;
+    bool deaf = false;
+    bool closed = false;
+};
+
+TEST(Chat, RefusesInOrderOfPrecedence) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    const auto nowhere = RoomId::make(world.clock.now(), world.random);
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, world.message(nowhere, "  "))),
+              "invalid_argument invalid_field content");
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, world.message(nowhere, "hi"))), "not_found");
+    world.closed = true;
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, world.message(room, "hi"))), "conflict room_closed");
+    world.closed = false;
+    auto reply = world.message(room, "hi");
+    reply.reply_to = ObjectId::make(world.clock.now(), world.random);
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, reply)), "not_found reply_to");
+    EXPECT_TRUE(world.heard.empty());
+}
+
+TEST(Chat, TakesTwoThousandCharactersAndNotOneMore) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    std::string most;
+    for (std::size_t i = 0; i < content_length_max; ++i)
+        most += "é";
+    EXPECT_EQ(run(world.chat.send(ada.id, world.message(room, most))).content, most);
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, world.message(room, most + "é"))),
+              "invalid_argument invalid_field content");
+}
+
+TEST(Chat, ARepeatedSendIsTheSameMessage) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto message = world.message(world.add_room(ada.id), "once");
+    const auto first = run(world.chat.send(ada.id, message));
+    const auto second = run(world.chat.send(ada.id, message));
+    EXPECT_EQ(first.id, second.id);
+    EXPECT_EQ(first.seq, second.seq);
+    EXPECT_EQ(world.heard.size(), 1U);
+    // Another person's client may use the same id.
+    const auto bob = world.add_user("bob");
+    EXPECT_NE(run(world.chat.send(bob.id, message)).id, first.id);
+}
+
+TEST(Chat, EveryoneHearsAllMessagesOnceInTheOrderOfSeq) {
+    ChatWorld world;
+    const auto room = world.add_room(world.add_user("host").id);
+    std::vector<accounts::Account> people;
+    for (int i = 0; i < 20; ++i)
+        people.push_back(world.add_user("user_" + std::to_string(i)));
+    asio::io_context context(1);
+    int sent = 0;
+    for (const auto& person : people) {
+        for (int n = 0; n < 5; ++n) {
+            asio::co_spawn(
+                context, world.chat.send(person.id, world.message(room, "hello")),
+                [&sent](std::exception_ptr failure, const MessageAnswer&) { sent += failure ? 0 : 1; });
+        }
+    }
+    context.run();
+    EXPECT_EQ(sent, 100);
+    ASSERT_EQ(world.heard.size(), 100U);
+    std::int64_t before = 0;
+    for (const auto& [event, data] : world.heard) {
+        EXPECT_EQ(event, "message.created");
+        EXPECT_GT(data.at("message").at("seq").as_int64(), before);
+        before = data.at("message").at("seq").as_int64();
+    }
+}
+
+TEST(Chat, ElevenAtOnceAreAFlood) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    for (int i = 0; i < 10; ++i)
+        run(world.chat.send(ada.id, world.message(room, "hi")));
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, world.message(room, "hi"))), "rate_limited flood");
+    world.clock.advance(std::chrono::seconds(1));
+    run(world.chat.send(ada.id, world.message(room, "hi")));
+    EXPECT_EQ(failure_of(world.chat.send(ada.id, world.message(room, "hi"))), "rate_limited flood");
+}
+
+TEST(Chat, PagesOfHistoryNeitherRepeatNorLoseWhileMessagesArrive) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    const auto send = [&] {
+        world.clock.advance(std::chrono::seconds(1));
+        return run(world.chat.send(ada.id, world.message(room, "hi"))).seq;
+    };
+    std::set<std::int64_t> sent;
+    for (int i = 0; i < 25; ++i)
+        sent.insert(send());
+    std::set<std::int64_t> seen;
+    std::optional<std::string> cursor;
+    do {
+        const auto page = run(world.chat.history(room, 4, cursor));
+        for (const auto& message : page.items)
+            EXPECT_TRUE(seen.insert(message.seq).second);
+        cursor = page.next_cursor;
+        send();  // newer than every page
+    } while (cursor);
+    EXPECT_EQ(seen, sent);
+}
+
+TEST(Chat, WhatCouldNotBeAnnouncedIsStoredAndAnnouncedAtTheNextStart) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    world.deaf = true;
+    const auto message = run(world.chat.send(ada.id, world.message(room, "hi")));
+    EXPECT_EQ(run(world.chat.history(room, 10, std::nullopt)).items.at(0).id, message.id);
+    world.deaf = false;
+    run(world.chat.start());
+    ASSERT_EQ(world.heard.size(), 1U);
+    run(world.chat.start());
+    EXPECT_EQ(world.heard.size(), 1U);
+}
+
+TEST(Chat, ALostCounterIsRaisedToWhatIsStored) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    for (int i = 0; i < 3; ++i)
+        run(world.chat.send(ada.id, world.message(room, "hi")));
+    run(world.documents->remove("room_counters", {}));
+    EXPECT_GT(run(world.chat.send(ada.id, world.message(room, "hi"))).seq, 3);
+}
+
+TEST(Chat, AuthorHostAndModeratorMayDeleteAndItIsToldOnce) {
+    ChatWorld world;
+    const auto host = world.add_user("host");
+    const auto author = world.add_user("author");
+    const auto stranger = world.add_user("stranger");
+    const auto moderator = world.add_user("mia", accounts::Role::moderator);
+    const auto room = world.add_room(host.id);
+    for (const auto& remover : {host, author, moderator}) {
+        const auto message = run(world.chat.send(author.id, world.message(room, "hi")));
+        world.heard.clear();
+        EXPECT_EQ(failure_of(world.chat.remove(stranger.id, room, message.id)), "forbidden");
+        run(world.chat.remove(remover.id, room, message.id));
+        run(world.chat.remove(remover.id, room, message.id));
+        ASSERT_EQ(world.heard.size(), 1U);
+        EXPECT_EQ(world.heard[0].first, "message.deleted");
+        const auto newest = run(world.chat.history(room, 1, std::nullopt)).items.at(0);
+        EXPECT_EQ(newest.content, "");
+        EXPECT_TRUE(newest.deleted_at);
+    }
+    EXPECT_EQ(failure_of(world.chat.remove(host.id, room, ObjectId::make(world.clock.now(), world.random))),
+              "not_found message_id");
+}
+
+TEST(ChatRoutes, HistoryIsForEveryoneAndDeletionForPeople) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    const auto message = run(world.chat.send(ada.id, world.message(room, "hi")));
+    const std::string path = "/api/v1/rooms/" + room.to_string() + "/messages";
+    EXPECT_EQ(world.call(Method::get, path).body.at("items").at(0).at("content"), "hi");
+    EXPECT_EQ(world.call(Method::get, path + "?limit=101").problem(), "400 /problems/invalid_field limit");
+    EXPECT_EQ(world.call(Method::get, path + "?cursor=x").problem(), "400 /problems/invalid_cursor cursor");
+    EXPECT_EQ(world.call(Method::delete_, path + "/" + message.id.to_string()).status, 401U);
+    EXPECT_EQ(
+        world.call(Method::delete_, path + "/" + message.id.to_string(), {.session = world.sign_in(ada.id)})
+            .status,
+        204U);
+}
+
+}  // namespace
+}  // namespace spaktok::chat
