@@ -1,7 +1,7 @@
 // Checks what ARCHITECTURE.md promises of the tree: includes point down only, no feature includes another's store, features
 // do not depend on each other in a circle, and READMEs name only folders and files that exist.
 import { readFileSync, readdirSync, statSync, existsSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -55,7 +55,19 @@ for (const feature of featureDependencies.keys()) {
   }
 }
 
-// `path/like/this` or `file.cpp` in a document must exist, from the root, from src/ or beside the document.
+// `path/like/this` (from the root, from src/ or beside the document; without its ending too) and `file.cpp` (anywhere) must exist.
+const tops = new Set([...readdirSync(root), ...readdirSync(source)]);
+const skipped = new Set(['node_modules', 'build', '.git', '.svelte-kit', 'data', 'peers']);
+const fileNames = new Set();
+function collect(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (skipped.has(entry.name)) continue;
+    if (entry.isDirectory()) collect(join(folder, entry.name));
+    else fileNames.add(entry.name);
+  }
+}
+collect(root);
+const found = (path) => existsSync(path) || (existsSync(dirname(path)) && readdirSync(dirname(path)).some((name) => name.startsWith(`${basename(path)}.`)));
 const documents = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...[...files(source)].filter((p) => p.endsWith('README.md')).map((p) => relative(root, p))];
 for (const document of documents) {
   const path = join(root, document);
@@ -63,10 +75,11 @@ for (const document of documents) {
     problems.push(`${document} is missing`);
     continue;
   }
-  for (const [, name] of readFileSync(path, 'utf8').matchAll(/`([\w./-]+\/[\w./-]*|[\w-]+\.(?:h|cpp|md|mjs|ts|yaml|svelte|sql))`/g)) {
-    if (/^(\/|https?:|localhost)/.test(name) || name.startsWith('build/') || name.startsWith('data/')) continue;
-    const places = [join(root, name), join(source, name), join(dirname(path), name)];
-    if (!places.some((place) => existsSync(place))) problems.push(`${document}: there is no ${name}`);
+  for (const [, name] of readFileSync(path, 'utf8').matchAll(/`([\w.-]+(?:\/[\w.-]+)*\/?)`/g)) {
+    const isPath = name.includes('/') && tops.has(name.split('/')[0]) && !skipped.has(name.split('/')[0]);
+    const isFile = !name.includes('/') && /^\w{2,}\.(h|cpp|md|mjs|ts|svelte|sql)$/.test(name);
+    if (isPath && ![join(root, name), join(source, name), join(dirname(path), name)].some(found)) problems.push(`${document}: there is no ${name}`);
+    if (isFile && !fileNames.has(name)) problems.push(`${document}: there is no ${name}`);
   }
 }
 for (const feature of readdirSync(join(source, 'features'))) {

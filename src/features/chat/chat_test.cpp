@@ -117,7 +117,7 @@ TEST(Chat, ARepeatedSendIsTheSameMessage) {
 
 TEST(Chat, EveryoneHearsAllMessagesOnceInTheOrderOfSeq) {
     ChatWorld world;
-    const auto room = world.add_room(world.add_user("host").id);
+    const auto room = world.add_room(world.add_user("hostess").id);
     std::vector<accounts::Account> people;
     for (int i = 0; i < 20; ++i)
         people.push_back(world.add_user("user_" + std::to_string(i)));
@@ -202,7 +202,7 @@ TEST(Chat, ALostCounterIsRaisedToWhatIsStored) {
 
 TEST(Chat, AuthorHostAndModeratorMayDeleteAndItIsToldOnce) {
     ChatWorld world;
-    const auto host = world.add_user("host");
+    const auto host = world.add_user("hostess");
     const auto author = world.add_user("author");
     const auto stranger = world.add_user("stranger");
     const auto moderator = world.add_user("mia", accounts::Role::moderator);
