@@ -21,8 +21,9 @@ constexpr std::string_view media_type = "video/mp4";
 // Nothing is ever changed under its name, and nobody needs it for longer than a stream's window and a pause
 // in it.
 constexpr std::string_view immutable = "public, max-age=3600, immutable";
-// A broadcast has been announced, its first segment is being written: whoever asks now waits for it.
-constexpr std::chrono::milliseconds first_wait{12'000};
+// A broadcast has been announced, its first segment is being written: whoever asks now waits for it. Players
+// give up on a playlist that is silent for ten seconds (hls.js' default), so no wait is longer than this.
+constexpr std::chrono::milliseconds wait_max{9'000};
 
 [[noreturn]] void not_here() {
     throw Error(ErrorCode::not_found, "This part of the stream is not here (any more).");
@@ -149,11 +150,12 @@ asio::awaitable<http::Response> Channel::answer(std::shared_ptr<Channel> channel
 
 // Three target durations: a publisher that is late is not gone yet (RFC 8216bis, 6.2.5.2).
 std::chrono::milliseconds Channel::patience() const {
-    return std::chrono::seconds(3 * std::max(1, window_->target_duration_seconds()));
+    return std::min<std::chrono::milliseconds>(
+        wait_max, std::chrono::seconds(3 * std::max(1, window_->target_duration_seconds())));
 }
 
 asio::awaitable<http::Response> Channel::master(const http::Request& request) {
-    co_await window_->arrivals().wait(Window::mark_of_anything, first_wait);
+    co_await window_->arrivals().wait(Window::mark_of_anything, wait_max);
     const bool counted = request.query("counted") != "0";
     const std::string uri = counted ? "media.m3u8?session=" + random_.token(12) : "media.m3u8?counted=0";
     auto text = window_->master_playlist(uri);
@@ -173,11 +175,11 @@ asio::awaitable<http::Response> Channel::media(const http::Request& request) {
     const bool gzip = http::accepted_weight(request.headers.get("Accept-Encoding").value_or(""), "gzip") > 0;
     const auto encoding = gzip ? Window::Encoding::gzip : Window::Encoding::plain;
     auto text = window_->playlist(encoding);
-    const auto deadline = clock_.steady_now() + first_wait;
+    const auto deadline = clock_.steady_now() + wait_max;
     while (!text && !window_->ended() && clock_.steady_now() < deadline) {
         // The first segment may be closed by its length or by the publisher's leaving: look at each part.
         const auto next = window_->arrivals().now() + 1;
-        if (!co_await window_->arrivals().wait(next, first_wait)) break;
+        if (!co_await window_->arrivals().wait(next, wait_max)) break;
         text = window_->playlist(encoding);
     }
     if (!text) window_->ended() ? not_here() : not_yet();

@@ -227,41 +227,47 @@ asio::awaitable<void> Broadcast::sleep(std::chrono::milliseconds at_most) {
         throw boost::system::system_error(asio::error::operation_aborted);
 }
 
-std::optional<std::chrono::milliseconds> Broadcast::grace_left() const {
+// Whether it has ended; ends it where its publisher has gone and the grace is over. Decided under the lock,
+// so that a publisher that returns at the last moment is either there or too late.
+bool Broadcast::expire() {
     const std::scoped_lock lock(mutex_);
-    if (publisher_) return std::nullopt;
+    if (end_reason_) return true;
+    if (publisher_) return false;
     // Nobody saw anything of it yet: there is nothing to come back to.
-    if (!channel_->window().has_parts()) return std::chrono::milliseconds{0};
-    const auto until = left_at_ + environment_.reconnect_grace;
-    return std::max(std::chrono::milliseconds{0},
-                    std::chrono::ceil<std::chrono::milliseconds>(until - environment_.clock.steady_now()));
+    const bool shown = channel_->window().has_parts();
+    if (shown && environment_.clock.steady_now() < left_at_ + environment_.reconnect_grace) return false;
+    end_reason_ = left_because_.empty() ? "the publisher has gone" : left_because_;
+    channel_->window().end();
+    return true;
+}
+
+// What `on_air` is about: a publisher is there, and what it sent can be played.
+bool Broadcast::is_showing() const {
+    const std::scoped_lock lock(mutex_);
+    return publisher_ && !weighed_.empty();
+}
+
+std::chrono::milliseconds Broadcast::until_expiry() const {
+    const std::scoped_lock lock(mutex_);
+    if (publisher_) return std::chrono::milliseconds::max();
+    const auto left = left_at_ + environment_.reconnect_grace - environment_.clock.steady_now();
+    return std::chrono::ceil<std::chrono::milliseconds>(left);
 }
 
 asio::awaitable<void> Broadcast::run(Authority& authority) {
     const auto self = shared_from_this();
     auto next_status = environment_.clock.steady_now() + status_interval;
-    while (!ended()) {
-        const auto left = grace_left();
-        if (left && left->count() == 0) {
-            std::string reason;
-            {
-                const std::scoped_lock lock(mutex_);
-                reason = left_because_.empty() ? "the publisher has gone" : left_because_;
-            }
-            end(std::move(reason));
-            break;
-        }
-        if (!announced_ && !left && channel_->window().has_parts()) co_await announce(authority);
+    while (!expire()) {
+        if (!announced_ && is_showing()) co_await announce(authority);
         if (announced_ && environment_.clock.steady_now() >= next_status) {
             next_status = environment_.clock.steady_now() + status_interval;
             co_await report(authority);
         }
-        if (ended()) break;
+        if (expire()) break;
         const auto until_status =
             std::chrono::ceil<std::chrono::milliseconds>(next_status - environment_.clock.steady_now());
-        auto pause = announced_ ? until_status : std::chrono::milliseconds(retry_interval);
-        if (left) pause = std::min(pause, *left);
-        co_await sleep(std::max(pause, std::chrono::milliseconds{1}));
+        const auto pause = announced_ ? until_status : std::chrono::milliseconds(retry_interval);
+        co_await sleep(std::max(std::min(pause, until_expiry()), std::chrono::milliseconds{1}));
     }
     log::info("broadcast ended", {{"stream", stream_id().to_string()}, {"reason", end_reason()}});
     if (announced_ || restored_) co_await take_off_air(authority);

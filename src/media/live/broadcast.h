@@ -107,7 +107,9 @@ class Broadcast : public std::enable_shared_from_this<Broadcast> {
     boost::asio::awaitable<void> announce(Authority& authority);
     boost::asio::awaitable<void> report(Authority& authority);
     boost::asio::awaitable<void> take_off_air(Authority& authority);
-    std::optional<std::chrono::milliseconds> grace_left() const;  // nullopt: there is a publisher
+    bool expire();
+    bool is_showing() const;
+    std::chrono::milliseconds until_expiry() const;
     std::string end_reason() const;
 
     Environment environment_;

@@ -45,10 +45,11 @@ TEST_F(LiveHubCourse, AWindowSurvivesARestartAndGoesOnWithOneDiscontinuity) {
     EXPECT_FALSE(hub_->status(stream_.stream_id)->connected);
     Publisher again(threads_, *hub_, "key", 1);
     again.publish(testing::usual());
+    EXPECT_TRUE(told_in_time("on_air", 2)) << "after a restart it is told again";
+    EXPECT_EQ(authority_.last_status().audio_codec, "mp4a.40.2") << "and with what it sends now";
     const auto after = playlist();
     EXPECT_EQ(occurrences(after, "#EXT-X-DISCONTINUITY\n"), 1);
     EXPECT_TRUE(after.find(before.substr(before.rfind("#EXTINF"), 20)) != std::string::npos);
-    EXPECT_TRUE(told_in_time("on_air", 2)) << "after a restart it is told again";
     EXPECT_EQ(told("off_air"), 0);
 }
 
