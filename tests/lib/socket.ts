@@ -57,11 +57,13 @@ export class Socket {
   private readonly socket: WebSocket;
   private readonly waiting = new Map<number, Waiting>();
   private readonly listeners = new Set<(event: Event) => void>();
-  private next_id = 1;
+  private readonly ignore_answers: boolean;
+  private next_id = 1_000_000; // what is sent raw has smaller ones
   private welcomed!: Waiting;
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket, ignore_answers: boolean) {
     this.socket = socket;
+    this.ignore_answers = ignore_answers;
     this.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => {
         this.close_code = code;
@@ -78,10 +80,10 @@ export class Socket {
   }
 
   // With the visitor's credentials.
-  static async open(visitor: Visitor): Promise<Socket> {
+  static async open(visitor: Visitor, { ignore_answers = false } = {}): Promise<Socket> {
     const headers = Object.fromEntries(visitor.headers());
     const socket = new WebSocket(visitor.server.realtime_url, { headers, perMessageDeflate: false });
-    const client = new Socket(socket);
+    const client = new Socket(socket, ignore_answers);
     const failed = new Promise<never>((_, reject) => {
       socket.on('unexpected-response', (_request, response) => {
         reject(new Error(`the handshake was answered ${response.statusCode}`));
@@ -165,6 +167,7 @@ export class Socket {
         return this.welcomed.resolve(message);
       case 'answer': {
         const waiting = this.waiting.get(message.id);
+        if (!waiting && this.ignore_answers) return; // to what was sent raw
         if (!waiting) throw new Error(`an answer to nothing: ${JSON.stringify(message)}`);
         this.waiting.delete(message.id);
         if (message.error) {
