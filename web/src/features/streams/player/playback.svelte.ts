@@ -1,6 +1,7 @@
 import type Hls from 'hls.js';
-import type { ErrorData } from 'hls.js';
+import type { ErrorData, PlaylistLoaderConstructor } from 'hls.js';
 import { recall, remember } from '$lib/storage';
+import { DiscontinuityNumbers } from './renumber';
 
 export type PlaybackState = 'loading' | 'playing' | 'paused' | 'stalled' | 'ended' | 'unsupported';
 
@@ -151,11 +152,11 @@ export class Playback {
 
   #attachHls(HlsPlayer: typeof Hls, video: HTMLVideoElement): void {
     const hls = new HlsPlayer({
-      // Two segments behind the edge: near enough to talk with the streamer, far enough for a hiccup.
-      liveSyncDurationCount: 2,
+      // How near to the edge to play is the playlist's to say (HOLD-BACK, PART-HOLD-BACK); a rewind may go the whole window back.
       liveMaxLatencyDurationCount: 30,
       maxLiveSyncPlaybackRate: 1.06,
       backBufferLength: 90,
+      pLoader: playlistLoader(HlsPlayer),
       xhrSetup: (request, url) => request.open('GET', withoutCounting(url), true)
     });
     this.#hls = hls;
@@ -245,6 +246,23 @@ export class Playback {
     // Time moves: whatever "waiting" was told before is over.
     if (!video.paused && video.readyState >= 3 && this.state !== 'playing') this.#moved('playing');
   }
+}
+
+/** hls.js's own loader, with what it loads renumbered (see DiscontinuityNumbers). */
+function playlistLoader(HlsPlayer: typeof Hls): PlaylistLoaderConstructor {
+  const numbers = new DiscontinuityNumbers();
+  const Loader = HlsPlayer.DefaultConfig.loader;
+  return class extends Loader {
+    override load(...[context, config, callbacks]: Parameters<InstanceType<typeof Loader>['load']>): void {
+      super.load(context, config, {
+        ...callbacks,
+        onSuccess: (response, ...rest) => {
+          const data = typeof response.data === 'string' ? numbers.renumber(response.data) : response.data;
+          callbacks.onSuccess({ ...response, data }, ...rest);
+        }
+      });
+    }
+  } as unknown as PlaylistLoaderConstructor;
 }
 
 /** Apple's browsers play HLS best by themselves; others that claim to can do less than hls.js. */
