@@ -61,10 +61,25 @@ inline const auto adapter_name = [](const ::testing::TestParamInfo<Adapter>& inf
     return info.param.name;
 };
 
+// An io_context that goes back to a stock instead of ending: whoever posted the last resumption may still be
+// inside that post when the work is done.
+class BorrowedContext {
+  public:
+    BorrowedContext();
+    ~BorrowedContext();
+    BorrowedContext(const BorrowedContext&) = delete;
+    BorrowedContext& operator=(const BorrowedContext&) = delete;
+    boost::asio::io_context& operator*() { return *context_; }
+
+  private:
+    std::unique_ptr<boost::asio::io_context> context_;
+};
+
 // Runs the work to its end on the calling thread and returns or throws what it does.
 template <class T>
 T run(boost::asio::awaitable<T> work) {
-    boost::asio::io_context context(1);
+    BorrowedContext borrowed;
+    boost::asio::io_context& context = *borrowed;
     std::exception_ptr thrown;
     if constexpr (std::is_void_v<T>) {
         boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error) { thrown = error; });

@@ -2,6 +2,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <future>
+#include <mutex>
+#include <stdexcept>
 
 #include <boost/asio/post.hpp>
 #include <sys/wait.h>
@@ -27,6 +29,36 @@ FolderPlace::~FolderPlace() {
 
 fs::path FolderPlace::path() const {
     return name_.empty() ? folder_ : folder_ / name_;
+}
+
+namespace {
+struct Stock {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<boost::asio::io_context>> contexts;
+};
+Stock& stock() {
+    static Stock all;
+    return all;
+}
+}  // namespace
+
+BorrowedContext::BorrowedContext() {
+    Stock& from = stock();
+    {
+        const std::scoped_lock lock(from.mutex);
+        if (!from.contexts.empty()) {
+            context_ = std::move(from.contexts.back());
+            from.contexts.pop_back();
+        }
+    }
+    if (context_ == nullptr) context_ = std::make_unique<boost::asio::io_context>(1);
+}
+
+BorrowedContext::~BorrowedContext() {
+    context_->restart();
+    Stock& back = stock();
+    const std::scoped_lock lock(back.mutex);
+    back.contexts.push_back(std::move(context_));
 }
 
 bool eventually(const std::function<bool()>& condition) {
@@ -71,6 +103,10 @@ namespace {
 
 [[noreturn]] void run_child(int pipe,
                             const std::function<void(const std::function<void(std::int64_t)>&)>& work) {
+    // The descriptors in them are shared with the parent: the child makes contexts of its own.
+    for (auto& context : stock().contexts)
+        static_cast<void>(context.release());
+    stock().contexts.clear();
     try {
         work([pipe](std::int64_t number) {
             // At most PIPE_BUF: written whole or not at all.
