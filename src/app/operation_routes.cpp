@@ -25,7 +25,7 @@ constexpr std::string_view docs_page = R"(<!doctype html>
 <body>
 <div id="swagger-ui"></div>
 <script src="/vendor/swagger-ui/swagger-ui-bundle.js"></script>
-<script src="/vendor/swagger-ui/start.js"></script>
+<script src="/api-docs.js"></script>
 </body>
 </html>
 )";
