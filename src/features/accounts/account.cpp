@@ -67,6 +67,14 @@ bool has_direction_marks(std::string_view text) {
     return false;
 }
 
+// Nothing but `unit`, over and over.
+bool repeats(std::string_view text, std::string_view unit) {
+    if (unit.empty()) return false;
+    while (text.substr(0, unit.size()) == unit)
+        text.remove_prefix(unit.size());
+    return text.empty();
+}
+
 bool is_domain(std::string_view domain) {
     int labels = 0;
     for (;;) {
@@ -187,7 +195,7 @@ void check_password(std::string_view password, const PasswordOwner& owner, std::
         refuse(field, "A password has 10 to 200 characters.");
     }
     const auto lowered = lower(password);
-    const bool repeats_one = std::ranges::all_of(lowered, [&](char c) { return c == lowered.front(); });
+    const bool repeats_one = repeats(lowered, text::prefix(lowered, 1));
     const bool names_owner = lowered == lower(owner.username) || lowered == lower(owner.email);
     if (repeats_one || names_owner ||
         std::ranges::binary_search(common_passwords, std::string_view(lowered))) {
