@@ -152,8 +152,8 @@ export class Playback {
 
   #attachHls(HlsPlayer: typeof Hls, video: HTMLVideoElement): void {
     const hls = new HlsPlayer({
-      // How near to the edge to play is the playlist's to say (HOLD-BACK, PART-HOLD-BACK); a rewind may go the whole window back.
-      liveMaxLatencyDurationCount: 30,
+      // How near to the edge to play is the playlist's to say (HOLD-BACK, PART-HOLD-BACK); a rewind may go back
+      // as far as the window does.
       maxLiveSyncPlaybackRate: 1.06,
       backBufferLength: 90,
       pLoader: playlistLoader(HlsPlayer),
