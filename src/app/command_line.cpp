@@ -127,6 +127,8 @@ int run_command_line(int argc, const char* const* argv) {
         });
     add_command(app, "config", "Print the settings in force and where each comes from.", words, chosen,
                 [](const Settings& settings) { return print_config(settings); });
+    add_command(app, "routes", "Print every route of the API: method, path, operation.", words, chosen,
+                [](Settings settings) { return print_routes(std::move(settings)); });
     add_user_commands(app, words, chosen);
     add_command(app, "demo", "Serve with demo people, past chats, and live test broadcasts.", words, chosen,
                 [](Settings settings) { return demo(std::move(settings)); });

@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include <boost/asio/co_spawn.hpp>
@@ -255,8 +256,7 @@ void Server::State::add_realtime() {
 }
 
 asio::awaitable<void> Server::State::prepare() {
-    const auto plan = co_await relational::migrate(*database);
-    if (!plan.pending.empty()) log::info("schema migrated", {{"migrations", plan.pending.size()}});
+    co_await relational::migrate(*database);
     co_await board.ensure();
     co_await chat.start();
     co_await streams.restore_board();
@@ -341,6 +341,21 @@ void Server::stop() {
     if (state.metrics_server) state.metrics_server->stop(std::chrono::milliseconds(0));
     state.run([&state] { return state.shut_down(); });
     log::info("stopped");
+}
+
+std::vector<std::string> Server::describe_routes() {
+    auto& state = *state_;
+    state.add_routes();
+    state.add_realtime();
+    std::vector<std::string> lines;
+    for (const auto* route : state.router.routes()) {
+        lines.push_back(fmt::format("{} {} {}", http::to_string(route->method), route->pattern,
+                                    route->options.operation_id));
+    }
+    for (const auto& path : state.http.upgrade_paths())
+        lines.push_back(fmt::format("GET {} websocket", path));
+    std::ranges::sort(lines);
+    return lines;
 }
 
 const std::string& Server::public_url() const {

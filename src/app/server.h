@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -46,6 +47,10 @@ class Server {
     void start();
     // Tells clients to come back, finishes requests and writes within `stop_grace`, closes everything. Once.
     void stop();
+
+    // Every route of the main listener: "GET /api/v1/instance get_instance"; a WebSocket's path has
+    // "websocket" in place of the operation. Registers them, so instead of `start`.
+    std::vector<std::string> describe_routes();
 
     const std::string& public_url() const;
     std::uint16_t http_port() const;

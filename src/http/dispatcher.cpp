@@ -83,6 +83,13 @@ void Dispatcher::prepare() {
     }
 }
 
+std::vector<std::string> Dispatcher::upgrade_paths() const {
+    std::vector<std::string> paths;
+    for (const auto& [path, target] : upgrades_)
+        paths.push_back(path);
+    return paths;
+}
+
 Target Dispatcher::find_upgrade(const UpgradeTarget& upgrade, const Request& request,
                                 const RequestReader& reader) const {
     Target target{.rate = upgrade.rate, .metrics = upgrade.metrics.get()};

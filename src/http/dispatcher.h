@@ -52,6 +52,7 @@ class Dispatcher {
     Dispatcher(const ServerOptions& options, const Router& router, Sessions* sessions, RateLimiter* limiter);
 
     void add_upgrade(std::string path, RateLimit rate, UpgradeHandler handler);
+    std::vector<std::string> upgrade_paths() const;
     // Before the first request: the router has all its routes.
     void prepare();
 

@@ -166,6 +166,10 @@ void Server::add_upgrade(std::string path, RateLimit rate, UpgradeHandler handle
     state_->dispatcher->add_upgrade(std::move(path), rate, std::move(handler));
 }
 
+std::vector<std::string> Server::upgrade_paths() const {
+    return state_->dispatcher->upgrade_paths();
+}
+
 void Server::listen() {
     if (state_->port == 0) state_->bind();
 }

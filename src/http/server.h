@@ -50,6 +50,7 @@ class Server {
     ~Server();
 
     void add_upgrade(std::string path, RateLimit rate, UpgradeHandler handler);
+    std::vector<std::string> upgrade_paths() const;
     // Binds, so that port() is known before the routes are made. Throws Error{unavailable} where the address
     // is taken.
     void listen();

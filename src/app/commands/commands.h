@@ -18,6 +18,8 @@ struct MigrateOptions {
 int migrate(const Settings& settings, MigrateOptions options);
 int print_config(const Settings& settings);
 int print_version();
+// What the server answers to; compared with api/openapi.yaml by the tests.
+int print_routes(Settings settings);
 
 struct UserOptions {
     std::string username;

@@ -27,14 +27,18 @@ void print_migrations(std::string_view title, const std::vector<int>& numbers) {
 int migrate(const Settings& settings, MigrateOptions options) {
     const DataDirectory data(settings.data);
     const auto database = relational::open(settings.relational, {});
-    boost::asio::io_context context(1);
-    auto work = options.plan ? relational::plan_migrations(*database) : relational::migrate(*database);
-    auto result = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
-    context.run();
-    const auto plan = result.get();
-    print_migrations(options.plan ? "Applied:" : "Applied before:", plan.applied);
-    print_migrations(options.plan ? "To be applied:" : "Applied now:", plan.pending);
-    if (plan.pending.empty()) std::cout << "The schema is up to date.\n";
+    const auto wait = [](boost::asio::awaitable<relational::MigrationPlan> work) {
+        boost::asio::io_context context(1);
+        auto result = boost::asio::co_spawn(context, std::move(work), boost::asio::use_future);
+        context.run();
+        return result.get();
+    };
+    // What migrate returns is how it is afterwards, with nothing pending.
+    const auto before = wait(relational::plan_migrations(*database));
+    if (!options.plan) wait(relational::migrate(*database));
+    print_migrations(options.plan ? "Applied:" : "Applied before:", before.applied);
+    print_migrations(options.plan ? "To be applied:" : "Applied now:", before.pending);
+    if (before.pending.empty()) std::cout << "The schema is up to date.\n";
     return 0;
 }
 
