@@ -48,9 +48,10 @@ void Requests::handle(Connection& connection, std::string_view text) {
     }
     const auto id = message.id;
     if (!id) {
-        return answer_error(connection, std::nullopt,
-                            Error(ErrorCode::invalid_argument,
-                                  "A request needs an id: a whole number from 0 on.", {.field = "id"}));
+        return answer_error(
+            connection, std::nullopt,
+            Error(ErrorCode::invalid_argument, "A request needs an id: a whole number from 0 on.",
+                  {.field = "id", .reason = "invalid_field"}));
     }
     try {
         dispatch(connection, *id, std::move(message));
