@@ -1,4 +1,135 @@
+#include <iostream>
+#include <optional>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
 #include "app/commands/commands.h"
+#include "app/commands/stop_signal.h"
+#include "app/demo/audience.h"
+#include "app/demo/broadcast.h"
+#include "app/demo/seed.h"
+#include "app/demo/settings.h"
+#include "app/server.h"
+#include "base/error.h"
+#include "base/io_threads.h"
+#include "base/log.h"
+
 namespace spaktok::app {
-int demo(Settings settings) { return serve(std::move(settings)); }
+
+namespace asio = boost::asio;
+
+namespace {
+
+// The demo's parts over a server that runs, in the order in which they are made; they end in the other one.
+class Demo {
+  public:
+    Demo(Server& server, Settings settings)
+        : server_(server),
+          settings_(std::move(settings)),
+          seed_({.accounts = server.accounts(),
+                 .graph = server.graph(),
+                 .streams = server.streams(),
+                 .chat = server.chat(),
+                 .clock = clock_,
+                 .random = random_}) {}
+
+    void look_around() {
+        server_.run([this] { return seed_.look_around(); });
+    }
+
+    // The hosts come first, so that their broadcasts are on the way while the others move in.
+    void start() {
+        for (const auto& show : demo::shows())
+            start_show(show);
+        const auto everyone = demo::people();
+        server_.run([this, everyone]() -> asio::awaitable<void> {
+            for (const auto& person : everyone) {
+                if (!is_host(person)) co_await seed_.settle({&person, 1});
+            }
+            co_await seed_.bring_to_life();
+        });
+        audience_.emplace(demo::Audience::Options{
+            .server = demo::reachable(settings_.http, server_.http_port()),
+            .password_of = [this](std::string_view username) { return seed_.resident(username).password; },
+            .live_stream_of = [this](std::string_view host) { return live_stream_of(host); }});
+    }
+
+    void stop() {
+        audience_.reset();
+        broadcasts_.clear();
+    }
+
+  private:
+    static bool is_host(const demo::Person& person) {
+        return std::ranges::any_of(demo::shows(),
+                                   [&](const demo::Show& show) { return show.host == person.username; });
+    }
+
+    void start_show(const demo::Show& show) {
+        const auto* person = &*std::ranges::find(demo::people(), show.host, &demo::Person::username);
+        std::string key;
+        server_.run([this, &show, &key, person]() -> asio::awaitable<void> {
+            co_await seed_.settle({person, 1});
+            co_await seed_.prepare(show);
+            key = co_await server_.streams().rotate_key(seed_.resident(show.host).id);
+        });
+        if (settings_.rtmp.empty()) {
+            log::warning("no demo broadcast: the setting `rtmp` is empty");
+            return;
+        }
+        const auto rtmp = demo::reachable(settings_.rtmp, server_.rtmp_port());
+        const bool is_ipv6 = rtmp.host.find(':') != std::string::npos;
+        broadcasts_.push_back(std::make_unique<demo::Broadcast>(
+            demo::broadcast_arguments({.ffmpeg = settings_.ffmpeg,
+                                       .picture = std::string(show.picture),
+                                       .sound = std::string(show.sound),
+                                       .url = fmt::format("rtmp://{}{}{}:{}/live/{}", is_ipv6 ? "[" : "",
+                                                          rtmp.host, is_ipv6 ? "]" : "", rtmp.port, key)})));
+    }
+
+    // The services live on the server's threads, the audience on its own.
+    asio::awaitable<std::optional<StreamId>> live_stream_of(std::string_view host) {
+        auto stream =
+            co_await asio::co_spawn(server_.threads().context(0),
+                                    server_.streams().live_of(seed_.resident(host).id), asio::use_awaitable);
+        if (!stream) co_return std::nullopt;
+        co_return stream->id;
+    }
+
+    Server& server_;
+    Settings settings_;
+    SystemClock clock_;
+    SystemRandom random_;
+    demo::Seed seed_;
+    std::vector<std::unique_ptr<demo::Broadcast>> broadcasts_;
+    std::optional<demo::Audience> audience_;
+};
+
+void tell(const Server& server) {
+    std::cout << "\nSpaktok's demo is at      " << server.public_url() << "\n"
+              << "Sign in with username     " << demo::people().front().username << "\n"
+              << "and password              " << demo::visitor_password << "\n"
+              << "Ctrl+C ends it.\n"
+              << std::endl;
 }
+
+}  // namespace
+
+int demo(Settings settings) {
+    const StopSignal stop;
+    settings = demo::demo_settings(std::move(settings));
+    Server server(settings);
+    Demo demo(server, std::move(settings));
+    demo.look_around();
+    server.start();
+    demo.start();
+    tell(server);
+    log::info("signal received", {{"signal", stop.wait()}});
+    demo.stop();
+    server.stop();
+    return 0;
+}
+
+}  // namespace spaktok::app

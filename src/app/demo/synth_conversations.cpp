@@ -1,0 +1,62 @@
+#include "app/demo/script.h"
+
+namespace spaktok::demo {
+
+std::span<const Conversation> synth_conversations() {
+    static const std::vector<Conversation> all{
+        {{"maya", "ok, so the colours now follow the chord. Low notes push red, high notes push blue."},
+         {"zoe", "so a fifth would be... purple?"},
+         {"maya", "exactly, and a minor third drifts towards teal. I didn't plan that, it just fell out.", 1},
+         {"yusuf", "everything is a sine wave if you squint"},
+         {"hana", "this would look amazing on paper"}},
+        {{"priya", "are you filling the audio buffer on its own thread?"},
+         {"maya", "yes, and it never allocates. Ring buffer in, samples out.", 0},
+         {"kwame", "how big is the buffer?"},
+         {"maya", "256 frames, so about 6 ms. Lower and my laptop starts to crackle.", 2},
+         {"priya", "6 ms is plenty good"}},
+        {{"lin", "what does DSP actually stand for?"},
+         {"zoe", "digital signal processing: sound as a long list of numbers, and then you do maths to it",
+          0},
+         {"lin", "that's way less scary than I thought, thanks!"},
+         {"maya", "best summary I've heard, I'm stealing that", 1}},
+        {{"kwame", "that pad sounds like an early morning radio jingle"},
+         {"maya", "I'll take it as a compliment"},
+         {"kwame", "it is one! can I use it on Sunday?", 1},
+         {"maya", "only if you play the out-of-tune version", 2}},
+        {{"felix", "is this on a public repo somewhere?"},
+         {"maya", "it will be, once the README says more than TODO", 0},
+         {"felix", "I can help with the README"},
+         {"ines", "and I can help with a logo. A very small one."},
+         {"maya", "you people are the best"}},
+        {{"yusuf", "try squaring the envelope, the attack is a bit harsh"},
+         {"maya", "like this?", 0},
+         {"yusuf", "yes!! so much softer"},
+         {"zoe", "oh wow, I could hear that immediately"}},
+        {{"hana", "how do you avoid banding in the gradient?"},
+         {"maya", "a tiny bit of noise before rounding. Looks wrong zoomed in, looks right from here.", 0},
+         {"ines", "dithering, the oldest trick and still the best"}},
+        {{"leo", "could I use this for a jam game? a level that you hear"},
+         {"maya", "please do! what would the player do?", 0},
+         {"leo", "walk in the dark, find the chord that opens the door"},
+         {"zoe", "I would play that all evening"},
+         {"hana", "I want to draw the doors"}},
+        {{"priya", "why floats and not fixed point?"},
+         {"maya", "because it's 2 am somewhere and I like sleeping", 0},
+         {"priya", "fair"},
+         {"kwame", "filing that under engineering trade-offs"}},
+        {{"zoe", "the jump from F to C needs a common tone, hold the C over"},
+         {"maya", "teach me, I just move all the fingers at once", 0},
+         {"zoe", "keep whatever both chords share, move the rest by a step. That's most of voice leading."},
+         {"lin", "I came for code and I'm leaving with music theory"}},
+        {{"lin", "is C++ a good first language for audio?"},
+         {"felix", "a good second one :) start with whatever makes a sound today", 0},
+         {"maya", "agree, my first synth was forty lines of Python and it was glorious", 0},
+         {"lin", "forty lines I can do!"}},
+        {{"ines", "tiny thing: could the horizon sit a little lower?"},
+         {"maya", "moved it by a tenth. Better?", 0},
+         {"ines", "perfect. I can sleep now."},
+         {"yusuf", "the last pixel strikes again"}}};
+    return all;
+}
+
+}  // namespace spaktok::demo

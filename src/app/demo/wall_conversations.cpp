@@ -1,0 +1,62 @@
+#include "app/demo/script.h"
+
+namespace spaktok::demo {
+
+std::span<const Conversation> wall_conversations() {
+    static const std::vector<Conversation> all{
+        {{"jonas", "64 by 36, every square is one LED. 2,304 of them, and only two were dead."},
+         {"amira", "how long did it take to solder all that?"},
+         {"jonas", "strips, luckily! I only soldered the ends. Still took two weekends.", 1},
+         {"oskar", "no ribbon cable, but I'll allow it"}},
+        {{"tomasz", "what refresh rate do you get out of it?"},
+         {"jonas", "60 with four parallel outputs. A single line would be stuck at 14.", 0},
+         {"tomasz", "DMA?"},
+         {"jonas", "DMA, double buffered. The CPU is bored most of the time.", 2},
+         {"tomasz", "my favourite kind of CPU"}},
+        {{"amira", "what happens if everything is white at once?"},
+         {"jonas", "the power supply whistles and I get nervous. It's 138 W on paper.", 0},
+         {"mei", "please tell me there is a fuse on every panel"},
+         {"jonas", "one per panel, and a current limit in firmware", 2},
+         {"mei", "good. carry on."}},
+        {{"clara", "is the grid wood?"},
+         {"jonas", "3 mm birch, laser cut, painted black. 36 slats, interlocking.", 0},
+         {"clara", "half-lap joints?? on a display? I love this so much"},
+         {"diego", "furniture that plays animations, finally"}},
+        {{"diego", "could it run a game? snake maybe"},
+         {"jonas", "snake is already in there, hold button B at boot", 0},
+         {"diego", "I have lost the afternoon then"},
+         {"nora", "next: a text editor on it"},
+         {"jonas", "64 columns, that's nearly a terminal", 3}},
+        {{"mei", "did you add a level shifter on the data lines?"},
+         {"jonas", "yes, 3.3 to 5 V. Without it the first LED flickered whenever I touched the desk.", 0},
+         {"tomasz", "the classic"},
+         {"amira", "that explains SO much about my last project"}},
+        {{"rafael", "do you have monitoring on this thing?"},
+         {"jonas", "a thermometer and my nose", 0},
+         {"rafael", "nose-based alerting, no pager required"},
+         {"oskar", "magic smoke as a service"}},
+        {{"nora", "how do the frames get to the board?"},
+         {"jonas", "plain UDP, one packet per panel, sequence number in front. Late packets are dropped.", 0},
+         {"rafael", "no retries, nice. A late frame is a wrong frame."},
+         {"nora", "I wish my editor could drop late keystrokes"}},
+        {{"oskar", "what maths makes those rings?"},
+         {"jonas", "distance to a moving point, through a sine. Two of them, added up.", 0},
+         {"amira", "that's all??"},
+         {"jonas", "that's all! the eye does the rest", 2}},
+        {{"diego", "what's the plan for the frame?"},
+         {"clara", "oak. please say oak."},
+         {"jonas", "I was going to say aluminium...", 1},
+         {"clara", "I'll send you a picture of oak every day until you change your mind"},
+         {"mei", "she will, she did it with my enclosure"}},
+        {{"amira", "first time I understand gamma correction, thank you"},
+         {"jonas", "that lookup table is 256 bytes and it changed everything", 0},
+         {"tomasz", "and it fits in flash, so it's free"},
+         {"nora", "nothing is free, but this is close"}},
+        {{"rafael", "how many watts is this pattern?"},
+         {"jonas", "31 right now. Black grid, mostly dark colours: cheaper than it looks.", 0},
+         {"oskar", "less than my CRT, and nicer to the eyes"},
+         {"diego", "please leave it on tonight"}}};
+    return all;
+}
+
+}  // namespace spaktok::demo
