@@ -46,7 +46,7 @@ function fps(ingest: Ingest): Advice {
 
 function keyframes(ingest: Ingest): Advice {
   const seconds = ingest.keyframe_interval_seconds;
-  const base = { name: 'keyframes' as const, label: m.health_keyframes(), value: m.seconds_short({ seconds: decimal(seconds) }) };
+  const base = { name: 'keyframes' as const, label: m.health_keyframes(), value: seconds > 0 ? m.seconds_short({ seconds: decimal(seconds) }) : '–' };
   if (seconds <= keyframe_interval_good_seconds) return { ...base, health: 'good' };
   return {
     ...base,
