@@ -54,10 +54,11 @@ describe('the screens', () => {
     await page.getByRole('main').waitFor();
     await until('what was loading', async () => (await page.locator('[aria-busy="true"], .skeleton').count()) === 0);
   };
-  const looks_good = async (page: Page, name: string, theme: Theme) => {
+  // Gathered over all screens of a test, so that one run says everything that is to be done.
+  const look_at = async (page: Page, name: string, theme: Theme): Promise<string[]> => {
     await settled(page);
     await screenshot(page, `${name}-${theme}`);
-    expect(await serious_findings(page), `${name} (${theme})`).toEqual([]);
+    return (await serious_findings(page)).map((finding) => `${name}: ${finding}`);
   };
   const screens: [string, string][] = [
     ['home', '/'],
@@ -86,37 +87,46 @@ describe('the screens', () => {
     ['missing-stream', '/watch/00000000-0000-7000-8000-000000000000'],
   ];
 
-  for (const theme of ['dark', 'light'] as const) {
-    for (const width of [1440, 390]) {
-      const tag = width === 390 ? 'phone-' : '';
-      it(`have no serious findings for a guest, ${theme}, ${width} wide`, async () => {
-        const page = await browser.person({ theme, width });
-        for (const [name, path] of [...screens, ...of_guests]) {
-          await page.goto(path.replace('{stream}', stream_id));
-          await looks_good(page, `${tag}guest-${name}`, theme);
-        }
-        browser.expect_no_faults();
-        for (const [name, path] of missing) {
-          await page.goto(path);
-          await looks_good(page, `${tag}${name}`, theme);
-        }
-        browser.allow(/status of 404/);
-        await page.context().close();
-        browser.expect_no_faults();
-      });
-
-      it(`have no serious findings for a member, ${theme}, ${width} wide`, async () => {
-        const page = await browser.person({ theme, width });
-        await sign_up(page, `member_${theme}_${width}`, 'A member');
-        for (const [name, path] of [...screens, ...of_members]) {
-          await page.goto(path.replace('{stream}', stream_id));
-          await looks_good(page, `${tag}member-${name}`, theme);
-        }
-        await page.context().close();
-        browser.expect_no_faults();
-      });
+  // Between them every screen is seen in both themes and at both widths.
+  const looks: [Theme, number, string][] = [
+    ['dark', 1440, ''],
+    ['light', 390, 'phone-'],
+  ];
+  it.each(looks)('have no serious findings for a guest, %s, %i wide', async (theme, width, tag) => {
+    const page = await browser.person({ theme, width });
+    const findings: string[] = [];
+    for (const [name, path] of [...screens, ...of_guests]) {
+      await page.goto(path.replace('{stream}', stream_id));
+      findings.push(...(await look_at(page, `${tag}guest-${name}`, theme)));
     }
-  }
+    browser.expect_no_faults();
+    for (const [name, path] of missing) {
+      await page.goto(path);
+      findings.push(...(await look_at(page, `${tag}${name}`, theme)));
+    }
+    // The browser itself says that what was asked for is not there.
+    browser.allow(/status of 404/);
+    await page.context().close();
+    browser.expect_no_faults();
+    expect(findings).toEqual([]);
+  });
+
+  const member_looks: [Theme, number, string][] = [
+    ['light', 1440, ''],
+    ['dark', 390, 'phone-'],
+  ];
+  it.each(member_looks)('have no serious findings for a member, %s, %i wide', async (theme, width, tag) => {
+    const page = await browser.person({ theme, width });
+    await sign_up(page, `member_${theme}`, 'A member');
+    const findings: string[] = [];
+    for (const [name, path] of [...screens, ...of_members]) {
+      await page.goto(path.replace('{stream}', stream_id));
+      findings.push(...(await look_at(page, `${tag}member-${name}`, theme)));
+    }
+    await page.context().close();
+    browser.expect_no_faults();
+    expect(findings).toEqual([]);
+  });
 
   it('let someone sign up, find the stream and talk with the keyboard alone', async () => {
     const page = await browser.person();
