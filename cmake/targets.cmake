@@ -14,16 +14,25 @@ function(spaktok_library name dir)
 endfunction()
 
 # spaktok_test(NAME DIR [LIBS…]): every *_test.cpp and *_suite.cpp below DIR, as one test program.
-# A suite whose name ends in "Concurrent" runs under ThreadSanitizer as well (`./test tsan`).
+# A suite whose name ends in "Concurrent" runs under ThreadSanitizer as well (`./test tsan`); that build compiles only the files
+# that have one, and those without tests that support them.
 function(spaktok_test name dir)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS
        ${CMAKE_SOURCE_DIR}/src/${dir}/*_test.cpp ${CMAKE_SOURCE_DIR}/src/${dir}/*_suite.cpp)
+  if(SPAKTOK_SANITIZE STREQUAL "thread")
+    foreach(source IN LISTS sources)
+      file(READ ${source} text)
+      if(text MATCHES "TEST(_F|_P)?\\(" AND NOT text MATCHES "Concurrent")
+        list(REMOVE_ITEM sources ${source})
+      endif()
+    endforeach()
+  endif()
   if(NOT sources)
     return()
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARGN} spaktok_warnings gtest gmock gtest_main)
-  target_precompile_headers(${name} REUSE_FROM spaktok_pch)
+  target_precompile_headers(${name} REUSE_FROM spaktok_test_pch)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
   set_property(GLOBAL APPEND PROPERTY SPAKTOK_TESTS ${name})
