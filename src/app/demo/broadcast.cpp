@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgot to say that these are C functions
+}
 
 #include "base/error.h"
 #include "base/log.h"
