@@ -26,8 +26,8 @@ boost::asio::awaitable<void> park(Start start) {
         [](auto handler, Start begin) {
             auto executor = boost::asio::get_associated_executor(handler);
             auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
-            // The guard keeps the caller's io_context running while only the other thread has something to do.
-            // It goes along with the handler: once that has run, the io_context may be gone.
+            // The guard keeps the caller's io_context running while only the other thread has something to
+            // do. It goes along with the handler: once that has run, the io_context may be gone.
             begin(Resume{[waiting, guard = boost::asio::make_work_guard(executor)]() mutable {
                 auto home = guard.get_executor();
                 boost::asio::post(home, [waiting, guard = std::move(guard)]() mutable {

@@ -28,14 +28,16 @@ struct Range {
     std::uint64_t length = UINT64_MAX;  // cut at the blob's end
 };
 
-// Keys: 1–255 characters of [a-z0-9._/-], no empty, "." or ".." segment: "pictures/0190….webp". Anything else is
-// Error{invalid_argument}. What is written is visible only when complete (readers see the old blob or the new one) and durable
-// when `put` returns.
+// Keys: 1–255 characters of [a-z0-9._/-], no empty, "." or ".." segment: "pictures/0190….webp". Anything else
+// is Error{invalid_argument}. What is written is visible only when complete (readers see the old blob or the
+// new one) and durable when `put` returns.
 class BlobStore {
   public:
     virtual ~BlobStore() = default;
-    virtual boost::asio::awaitable<Metadata> put(std::string key, std::string bytes, std::string content_type) = 0;
-    // nullopt where there is none. Throws Error{range_not_satisfiable} for a range that begins at or past the end.
+    virtual boost::asio::awaitable<Metadata> put(std::string key, std::string bytes,
+                                                 std::string content_type) = 0;
+    // nullopt where there is none. Throws Error{range_not_satisfiable} for a range that begins at or past the
+    // end.
     virtual boost::asio::awaitable<std::optional<Blob>> get(std::string key, Range range = {}) = 0;
     virtual boost::asio::awaitable<std::optional<Metadata>> stat(std::string key) = 0;
     virtual boost::asio::awaitable<bool> remove(std::string key) = 0;

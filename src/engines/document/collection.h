@@ -1,7 +1,7 @@
 // The document port: chats, live_streams, stories, reels. Adapters: sqlite/ (embedded: JSON rows), mongo/.
 //
-// A document type is a described struct (see base/json.h) whose first member is `ObjectId _id`. The names of its members are
-// the fields' names. Uuid, Timestamp and ObjectId keep their types in BSON.
+// A document type is a described struct (see base/json.h) whose first member is `ObjectId _id`. The names of
+// its members are the fields' names. Uuid, Timestamp and ObjectId keep their types in BSON.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@
 namespace spaktok::document {
 
 // A field's value in filters and updates. A described enum is given as its word.
-using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, Uuid, ObjectId, Timestamp, json::Value>;
+using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, Uuid, ObjectId, Timestamp,
+                           json::Value>;
 
 struct Condition {
     enum class Operator { equal, not_equal, less, less_or_equal, greater, greater_or_equal, in };
@@ -70,7 +71,7 @@ struct Index {
     std::string name;
     std::vector<Sort> fields;
     bool unique = false;
-    bool sparse = false;                         // only documents that have every field
+    bool sparse = false;                            // only documents that have every field
     std::optional<std::string> expires_at_field{};  // a TTL backstop a day later, where the engine has one
 };
 
@@ -84,8 +85,9 @@ class DuplicateKey : public Error {
     std::string index_;
 };
 
-// Untyped: what an adapter implements. Documents travel as JSON values in which Uuid, ObjectId and Timestamp fields are
-// strings; `DocumentShape` tells the adapter which fields those are, so that it stores them as their own types.
+// Untyped: what an adapter implements. Documents travel as JSON values in which Uuid, ObjectId and Timestamp
+// fields are strings; `DocumentShape` tells the adapter which fields those are, so that it stores them as
+// their own types.
 enum class FieldType { plain, uuid, object_id, timestamp };
 using DocumentShape = std::vector<std::pair<std::string, FieldType>>;
 
@@ -93,20 +95,25 @@ class Store {
   public:
     virtual ~Store() = default;
     // Creates the collection and its indexes where missing. Call once at start, before use.
-    virtual boost::asio::awaitable<void> ensure(std::string collection, DocumentShape shape, std::vector<Index> indexes) = 0;
+    virtual boost::asio::awaitable<void> ensure(std::string collection, DocumentShape shape,
+                                                std::vector<Index> indexes) = 0;
 
-    // Durable when it returns (majority write concern / fsync). Throws DuplicateKey (also for _id: index "_id").
+    // Durable when it returns (majority write concern / fsync). Throws DuplicateKey (also for _id: index
+    // "_id").
     virtual boost::asio::awaitable<void> insert(std::string_view collection, json::Object document) = 0;
-    // One outcome a document, in order: nullopt, or the name of the unique index that refused it. Others are stored.
+    // One outcome a document, in order: nullopt, or the name of the unique index that refused it. Others are
+    // stored.
     virtual boost::asio::awaitable<std::vector<std::optional<std::string>>> insert_many(
         std::string_view collection, std::vector<json::Object> documents) = 0;
     virtual boost::asio::awaitable<std::vector<json::Object>> find(std::string_view collection, Filter filter,
                                                                    FindOptions options) = 0;
-    // Changes the first match and returns it as it is afterwards; nullopt where none matched. With `upsert`, a document
-    // made of the filter's equal conditions is created first.
-    virtual boost::asio::awaitable<std::optional<json::Object>> update_one(std::string_view collection, Filter filter,
-                                                                           Update update, bool upsert) = 0;
-    virtual boost::asio::awaitable<std::int64_t> update_many(std::string_view collection, Filter filter, Update update) = 0;
+    // Changes the first match and returns it as it is afterwards; nullopt where none matched. With `upsert`,
+    // a document made of the filter's equal conditions is created first.
+    virtual boost::asio::awaitable<std::optional<json::Object>> update_one(std::string_view collection,
+                                                                           Filter filter, Update update,
+                                                                           bool upsert) = 0;
+    virtual boost::asio::awaitable<std::int64_t> update_many(std::string_view collection, Filter filter,
+                                                             Update update) = 0;
     virtual boost::asio::awaitable<std::int64_t> remove(std::string_view collection, Filter filter) = 0;
     virtual boost::asio::awaitable<std::int64_t> count(std::string_view collection, Filter filter) = 0;
     virtual boost::asio::awaitable<void> check() = 0;
@@ -147,14 +154,16 @@ class Collection {
     boost::asio::awaitable<std::vector<std::optional<std::string>>> insert_many(std::vector<T> documents) {
         std::vector<json::Object> objects;
         objects.reserve(documents.size());
-        for (const auto& document : documents) objects.push_back(json::to_value(document).as_object());
+        for (const auto& document : documents)
+            objects.push_back(json::to_value(document).as_object());
         co_return co_await store_.insert_many(name_, std::move(objects));
     }
     boost::asio::awaitable<std::vector<T>> find(Filter filter, FindOptions options = {}) {
         const auto objects = co_await store_.find(name_, std::move(filter), std::move(options));
         std::vector<T> documents;
         documents.reserve(objects.size());
-        for (const auto& object : objects) documents.push_back(json::from_value<T>(object));
+        for (const auto& object : objects)
+            documents.push_back(json::from_value<T>(object));
         co_return documents;
     }
     boost::asio::awaitable<std::optional<T>> find_one(Filter filter) {
@@ -170,15 +179,20 @@ class Collection {
     boost::asio::awaitable<std::int64_t> update_many(Filter filter, Update update) {
         return store_.update_many(name_, std::move(filter), std::move(update));
     }
-    boost::asio::awaitable<std::int64_t> remove(Filter filter) { return store_.remove(name_, std::move(filter)); }
-    boost::asio::awaitable<std::int64_t> count(Filter filter) { return store_.count(name_, std::move(filter)); }
+    boost::asio::awaitable<std::int64_t> remove(Filter filter) {
+        return store_.remove(name_, std::move(filter));
+    }
+    boost::asio::awaitable<std::int64_t> count(Filter filter) {
+        return store_.count(name_, std::move(filter));
+    }
 
     static DocumentShape shape() {
         DocumentShape result;
-        boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_public>>([&](auto member) {
-            using Member = std::remove_cvref_t<decltype(std::declval<T>().*member.pointer)>;
-            result.emplace_back(member.name, detail::field_type<Member>());
-        });
+        boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_public>>(
+            [&](auto member) {
+                using Member = std::remove_cvref_t<decltype(std::declval<T>().*member.pointer)>;
+                result.emplace_back(member.name, detail::field_type<Member>());
+            });
         return result;
     }
 

@@ -1,5 +1,5 @@
-// The realtime port: sessions, topics with history, counters, leaderboards, presence. Adapters: local/ (in the process, what
-// must survive a restart kept in SQLite), redis/.
+// The realtime port: sessions, topics with history, counters, leaderboards, presence. Adapters: local/ (in
+// the process, what must survive a restart kept in SQLite), redis/.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,9 @@
 
 namespace spaktok::realtime {
 
-// ---- Topics ------------------------------------------------------------------------------------------------------
-// The place of a message in a topic. Offsets grow by one from 1; a new epoch says that offsets began anew.
+// ---- Topics
+// ------------------------------------------------------------------------------------------------------ The
+// place of a message in a topic. Offsets grow by one from 1; a new epoch says that offsets began anew.
 struct Position {
     std::string epoch;
     std::uint64_t offset = 0;
@@ -29,7 +30,7 @@ struct Position {
 };
 
 struct TopicMessage {
-    Position position;  // offset 0: not kept in history (ephemeral)
+    Position position;                           // offset 0: not kept in history (ephemeral)
     std::shared_ptr<const std::string> payload;  // shared by every subscriber of every thread
 };
 
@@ -39,15 +40,16 @@ struct HistoryLimits {
 };
 
 struct Recovered {
-    bool complete = false;                 // false: what was missed is no longer in the history; reload
-    Position position;                     // where the topic stands now
-    std::vector<TopicMessage> messages;    // what came after the given position, in order
+    bool complete = false;               // false: what was missed is no longer in the history; reload
+    Position position;                   // where the topic stands now
+    std::vector<TopicMessage> messages;  // what came after the given position, in order
 };
 
 // Called on the subscriber's executor, in the topic's order. Must not throw and must not block.
 using OnMessage = std::function<void(const TopicMessage&)>;
 
-// Ends the subscription when destroyed: after that `OnMessage` is not called again (destroy it on the executor it was made with).
+// Ends the subscription when destroyed: after that `OnMessage` is not called again (destroy it on the
+// executor it was made with).
 class Subscription {
   public:
     virtual ~Subscription() = default;
@@ -56,24 +58,28 @@ class Subscription {
 class Topics {
   public:
     virtual ~Topics() = default;
-    // Appends to the history (where it has limits) and hands to every subscriber on every node. Returns its position.
-    // Thread-safe. Messages of one publisher to one topic keep their order.
-    virtual boost::asio::awaitable<Position> publish(std::string topic, std::string payload, HistoryLimits history) = 0;
+    // Appends to the history (where it has limits) and hands to every subscriber on every node. Returns its
+    // position. Thread-safe. Messages of one publisher to one topic keep their order.
+    virtual boost::asio::awaitable<Position> publish(std::string topic, std::string payload,
+                                                     HistoryLimits history) = 0;
     struct Subscribed {
         std::unique_ptr<Subscription> subscription;
         Recovered recovered;
     };
-    // Atomic with respect to publishing: what is not in `recovered` reaches `on_message`, and nothing does twice.
-    // `since`: where the client was; nullopt for a new client (complete, no messages).
+    // Atomic with respect to publishing: what is not in `recovered` reaches `on_message`, and nothing does
+    // twice. `since`: where the client was; nullopt for a new client (complete, no messages).
     virtual boost::asio::awaitable<Subscribed> subscribe(std::string topic, std::optional<Position> since,
-                                                         boost::asio::any_io_executor executor, OnMessage on_message) = 0;
+                                                         boost::asio::any_io_executor executor,
+                                                         OnMessage on_message) = 0;
 };
 
-// ---- KeyValues ---------------------------------------------------------------------------------------------------
+// ---- KeyValues
+// ---------------------------------------------------------------------------------------------------
 class KeyValues {
   public:
     virtual ~KeyValues() = default;
-    // Durable when it returns if `durable` (sessions, one-time links); otherwise it may be lost by a restart (caches).
+    // Durable when it returns if `durable` (sessions, one-time links); otherwise it may be lost by a restart
+    // (caches).
     struct PutOptions {
         std::optional<std::chrono::milliseconds> expires_after{};
         bool durable = true;
@@ -95,21 +101,24 @@ class KeyValues {
     virtual boost::asio::awaitable<std::vector<std::string>> set_members(std::string key) = 0;
 };
 
-// ---- Counters ----------------------------------------------------------------------------------------------------
-// Not durable: rate limits, views on their way to storage.
+// ---- Counters
+// ---------------------------------------------------------------------------------------------------- Not
+// durable: rate limits, views on their way to storage.
 class Counters {
   public:
     virtual ~Counters() = default;
     // Adds and returns the new value. The first addition starts the life `expires_after`.
-    virtual boost::asio::awaitable<std::int64_t> add(std::string key, std::int64_t by,
-                                                     std::optional<std::chrono::milliseconds> expires_after) = 0;
+    virtual boost::asio::awaitable<std::int64_t> add(
+        std::string key, std::int64_t by, std::optional<std::chrono::milliseconds> expires_after) = 0;
     virtual boost::asio::awaitable<std::int64_t> get(std::string key) = 0;
     // Reads and sets to zero, atomically.
     virtual boost::asio::awaitable<std::int64_t> take(std::string key) = 0;
 };
 
-// ---- Rankings ----------------------------------------------------------------------------------------------------
-// Sorted sets: highest score first, equal scores by member, descending. Not durable: rebuilt from the relational engine.
+// ---- Rankings
+// ---------------------------------------------------------------------------------------------------- Sorted
+// sets: highest score first, equal scores by member, descending. Not durable: rebuilt from the relational
+// engine.
 struct Ranked {
     std::string member;
     double score = 0;
@@ -120,19 +129,23 @@ class Rankings {
     virtual ~Rankings() = default;
     virtual boost::asio::awaitable<void> set(std::string board, std::string member, double score) = 0;
     // Once an event: a repeated event_id changes nothing and returns the score as it is.
-    virtual boost::asio::awaitable<double> add(std::string board, std::string member, double by, std::string event_id) = 0;
+    virtual boost::asio::awaitable<double> add(std::string board, std::string member, double by,
+                                               std::string event_id) = 0;
     virtual boost::asio::awaitable<void> remove(std::string board, std::string member) = 0;
-    virtual boost::asio::awaitable<std::vector<Ranked>> top(std::string board, std::size_t offset, std::size_t limit) = 0;
+    virtual boost::asio::awaitable<std::vector<Ranked>> top(std::string board, std::size_t offset,
+                                                            std::size_t limit) = 0;
     virtual boost::asio::awaitable<std::optional<double>> score(std::string board, std::string member) = 0;
     virtual boost::asio::awaitable<std::size_t> size(std::string board) = 0;
 };
 
-// ---- Presence ----------------------------------------------------------------------------------------------------
-// Who is where, on which node; a node that stops refreshing is forgotten after 15 s.
+// ---- Presence
+// ---------------------------------------------------------------------------------------------------- Who is
+// where, on which node; a node that stops refreshing is forgotten after 15 s.
 class Presence {
   public:
     virtual ~Presence() = default;
-    // This node's number of viewers at `place` ("viewers:<stream>"); 0 removes it. Refresh at least every 5 s.
+    // This node's number of viewers at `place` ("viewers:<stream>"); 0 removes it. Refresh at least every 5
+    // s.
     virtual boost::asio::awaitable<void> report(std::string place, std::int64_t count) = 0;
     // The sum over all nodes that are alive.
     virtual boost::asio::awaitable<std::int64_t> total(std::string place) = 0;
@@ -152,7 +165,7 @@ class Engine {
 };
 
 struct OpenOptions {
-    std::string node_id;   // names this node in Presence
+    std::string node_id;  // names this node in Presence
     const Clock* clock = nullptr;
     Random* random = nullptr;
 };
