@@ -49,6 +49,7 @@ class Demo {
                 if (!is_host(person)) co_await seed_.settle({&person, 1});
             }
             co_await seed_.bring_to_life();
+            co_await seed_.portray(everyone);
         });
         audience_.emplace(demo::Audience::Options{
             .server = demo::reachable(settings_.http, server_.http_port()),

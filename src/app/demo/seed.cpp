@@ -55,7 +55,7 @@ asio::awaitable<void> Seed::look_around() {
 
 asio::awaitable<void> Seed::settle(std::span<const Person> newcomers) {
     for (const auto& person : newcomers)
-        co_await settle_one(person, static_cast<std::size_t>(&person - people().data()));
+        co_await settle_one(person);
 }
 
 asio::awaitable<accounts::Account> Seed::open_account(const Person& person) {
@@ -76,25 +76,35 @@ asio::awaitable<accounts::Account> Seed::open_account(const Person& person) {
         co_await services_.accounts.reset_password(username, password);
         account = found->second;
     }
-    residents_[username] = {.id = account->id, .password = std::move(password)};
+    residents_[username] = {.id = account->id,
+                            .password = std::move(password),
+                            .has_picture = account->profile_picture_url.has_value()};
     co_return std::move(*account);
 }
 
-asio::awaitable<void> Seed::settle_one(const Person& person, std::size_t index) {
+asio::awaitable<void> Seed::settle_one(const Person& person) {
     const auto account = co_await open_account(person);
-    if (account.bio.empty()) {
-        accounts::AccountChanges changes;
-        changes.bio = std::string(person.bio);
-        changes.country = std::string(person.country);
-        changes.language = "en";
-        changes.skills = person.skills;
-        co_await services_.accounts.update(account.id, std::move(changes), {});
-    }
-    if (account.profile_picture_url) co_return;
-    try {
-        co_await services_.accounts.set_picture(account.id, encode_png(draw_avatar(index)));
-    } catch (const Error& error) {
-        log::warning("demo picture not made", {{"user", person.username}, {"error", error.message()}});
+    if (!account.bio.empty()) co_return;
+    accounts::AccountChanges changes;
+    changes.bio = std::string(person.bio);
+    changes.country = std::string(person.country);
+    changes.language = "en";
+    changes.skills = person.skills;
+    co_await services_.accounts.update(account.id, std::move(changes), {});
+}
+
+asio::awaitable<void> Seed::portray(std::span<const Person> settled) {
+    for (const auto& person : settled) {
+        auto& resident = residents_.at(std::string(person.username));
+        if (resident.has_picture) continue;
+        const auto index = static_cast<std::uint64_t>(
+            std::ranges::find(people(), person.username, &Person::username) - people().begin());
+        try {
+            co_await services_.accounts.set_picture(resident.id, encode_png(draw_avatar(index)));
+            resident.has_picture = true;
+        } catch (const Error& error) {
+            log::warning("demo picture not made", {{"user", person.username}, {"error", error.message()}});
+        }
     }
 }
 

@@ -32,6 +32,7 @@ struct Services {
 struct Resident {
     UserId id;
     std::string password;  // works until the next start
+    bool has_picture = false;
 };
 
 // Lives on one I/O thread: two of its coroutines may run at once, interleaved.
@@ -42,8 +43,11 @@ class Seed {
     // Throws Error{conflict} where people live here that the demo did not bring: it would fill a real place
     // with invented ones. Call first.
     boost::asio::awaitable<void> look_around();
-    // Accounts, profiles, pictures. A picture that cannot be made is logged, and made at the next start.
+    // Accounts and profiles.
     boost::asio::awaitable<void> settle(std::span<const Person> newcomers);
+    // Pictures of those who have settled without one. One that cannot be made is logged, and made at the next
+    // start.
+    boost::asio::awaitable<void> portray(std::span<const Person> settled);
     // The stream that the host's publish goes to.
     boost::asio::awaitable<StreamId> prepare(const Show& show);
     // Everyone must have settled and every show must be prepared.
@@ -53,7 +57,7 @@ class Seed {
     const Resident& resident(std::string_view username) const;
 
   private:
-    boost::asio::awaitable<void> settle_one(const Person& person, std::size_t index);
+    boost::asio::awaitable<void> settle_one(const Person& person);
     boost::asio::awaitable<accounts::Account> open_account(const Person& person);
     boost::asio::awaitable<void> follow_each_other();
     boost::asio::awaitable<void> announce(const Announcement& announcement);
