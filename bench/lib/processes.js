@@ -1,5 +1,5 @@
 // Starts, finds and ends the processes of a benchmark: servers on one core, load on the other.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -88,6 +88,7 @@ export async function stop(child, signal = 'SIGTERM') {
 
 // Whatever happens, nothing that was started outlives the benchmark.
 export async function main(body) {
+  execFileSync('taskset', ['-cp', load_core, String(process.pid)]);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void clean_up().then(() => process.exit(130)));
   try {
     await body();

@@ -96,8 +96,9 @@ export function publish(clip, url, { fast = false } = {}) {
     '-c', 'copy', '-f', 'flv', url], { core: load_core });
 }
 
-// Noise that does not compress, so that the bit rate is what is asked for; a keyframe each second.
-export async function make_clip(bits_a_second, clip_seconds, { size = '1280x720', rate = 30 } = {}) {
+// Noise does not compress, so the bit rate is what is asked for although the picture is small (encoding it is not measured).
+// A keyframe each second.
+export async function make_clip(bits_a_second, clip_seconds, { size = '640x360', rate = 30 } = {}) {
   const clip = path.join(temporary_directory(), 'clip.flv');
   const encoder = start('ffmpeg', ['-nostdin', '-loglevel', 'error',
     '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}`, '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000',
