@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 // wait for each other on a small machine.
 const shared = {
   environment: 'node' as const,
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
   pool: 'forks' as const,
 };
 
@@ -16,7 +16,7 @@ export default defineConfig({
     projects: [
       { test: { ...shared, name: 'api', include: ['api/**/*.test.ts'] } },
       // One browser at a time: what is measured is the page, not the queue before it.
-      { test: { ...shared, name: 'e2e', include: ['e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false } },
+      { test: { ...shared, name: 'e2e', include: ['e2e/**/*.test.ts'], fileParallelism: false } },
       { test: { ...shared, name: 'crash', include: ['crash/**/*.test.ts'], testTimeout: 3_600_000 } },
     ],
   },

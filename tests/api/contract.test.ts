@@ -19,12 +19,17 @@ describe('the contract', () => {
   it('describes every route of the server, and the server has every operation of the contract', async () => {
     const { code, stdout, stderr } = await run(binary, ['routes']);
     expect(code, stderr).toBe(0);
-    const routes = stdout.split('\n').filter((line) => !line.endsWith(' websocket'));
-    const operated = operations.filter((operation) => !operation.is_upgrade);
-    const line = (method: string, path: string, id: string) => `${method} ${parameters_of(path)} ${id}`;
-    expect(routes.map((route) => parameters_of(route)).sort()).toEqual(
-      operated.map(({ method, template, id }) => line(method, template, id)).sort(),
+    const lines = stdout.split('\n').map(parameters_of);
+    const listed = operations.filter((operation) => !operation.is_upgrade);
+    const routes = lines.filter((line) => !/ (websocket|preflight)$/.test(line));
+    expect(routes.sort()).toEqual(
+      listed.map(({ method, template, id }) => `${method} ${parameters_of(template)} ${id}`).sort(),
     );
+    // What browsers ask before they ask across origins is no operation, but belongs to one.
+    for (const preflight of lines.filter((line) => line.endsWith(' preflight'))) {
+      const [, path] = preflight.split(' ');
+      expect(listed.some(({ template }) => parameters_of(template) === path), preflight).toBe(true);
+    }
     const upgrades = stdout.split('\n').filter((route) => route.endsWith(' websocket'));
     expect(upgrades).toEqual(
       operations.filter((operation) => operation.is_upgrade).map(({ template }) => `GET ${template} websocket`),

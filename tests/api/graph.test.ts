@@ -14,7 +14,7 @@ describe('following', () => {
     await set_up(server);
     guest = new Visitor(server);
     people = await Promise.all(Array.from({ length: 24 }, () => sign_up(server)));
-  }, 120_000);
+  });
   afterAll(async () => await server?.remove());
 
   const follow = (who: Visitor, username: string) =>

@@ -114,6 +114,11 @@ describe('a broadcast', () => {
     const list = await guest.fetch(media_url, { headers: { origin: 'https://elsewhere.example' } });
     expect(list.headers.get('access-control-allow-origin')).toBe('*');
     expect(list.headers.get('cache-control')).not.toContain('immutable');
+    const asked = { origin: 'https://elsewhere.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'range' };
+    const preflight = await guest.fetch_unchecked(media_url, { method: 'OPTIONS', headers: asked });
+    expect(preflight.ok).toBe(true);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
+    expect(preflight.headers.get('access-control-allow-headers')?.toLowerCase()).toMatch(/range|\*/);
     const file = new URL(playlist.segments[0]!.uri, `http://server.invalid${media_url}`).pathname;
     const whole = await guest.fetch(file);
     expect(whole.headers.get('access-control-allow-origin')).toBe('*');

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 // A loaded machine takes its time: deadlines say when something is broken, not how fast it should be.
-export const patience_ms = 30_000;
+export const patience_ms = 60_000;
 
 export interface Until {
   within_ms?: number;
