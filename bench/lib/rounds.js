@@ -25,6 +25,17 @@ export async function interleave(contenders, times = rounds) {
   return results;
 }
 
+// What `begin` makes; a peer that is not installed or does not start is reported, and the table stands without it.
+export async function if_it_starts(name, begin) {
+  try {
+    return await begin();
+  } catch (error) {
+    if (name === 'spaktok') throw error;
+    console.error(`${name} is left out: ${error.message}`);
+    return null;
+  }
+}
+
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
