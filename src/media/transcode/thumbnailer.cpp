@@ -77,7 +77,8 @@ asio::awaitable<void> Thumbnailer::follow(StreamId stream, std::shared_ptr<hls::
         {
             const Place place{running_};
             shown = picture->part;
-            co_await renew(stream, std::move(*picture), keys, announce);
+            // What failed on a busy machine is tried again, even where no newer picture has come.
+            if (!co_await renew(stream, std::move(*picture), keys, announce)) shown = nullptr;
         }
         co_await pause(options_.interval);
     }
@@ -85,7 +86,7 @@ asio::awaitable<void> Thumbnailer::follow(StreamId stream, std::shared_ptr<hls::
     if (!keys.older.empty()) co_await remove(std::exchange(keys.older, {}));
 }
 
-asio::awaitable<void> Thumbnailer::renew(StreamId stream, hls::Window::Picture picture, Keys& keys,
+asio::awaitable<bool> Thumbnailer::renew(StreamId stream, hls::Window::Picture picture, Keys& keys,
                                          const Announce& announce) {
     try {
         auto jpeg = co_await make(std::move(picture));
@@ -95,10 +96,12 @@ asio::awaitable<void> Thumbnailer::renew(StreamId stream, hls::Window::Picture p
         const auto oldest = std::exchange(keys.older, std::exchange(keys.newest, key));
         co_await announce(key);
         if (!oldest.empty()) co_await remove(oldest);
+        co_return true;
     } catch (const Error& error) {
         log::warning(
             "no thumbnail",
             {{"stream", stream.to_string()}, {"error", error.message()}, {"detail", error.detail()}});
+        co_return false;
     }
 }
 

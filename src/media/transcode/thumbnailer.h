@@ -44,7 +44,7 @@ class Thumbnailer {
     int running() const { return running_.load(); }
 
   private:
-    boost::asio::awaitable<void> renew(StreamId stream, hls::Window::Picture picture, Keys& keys,
+    boost::asio::awaitable<bool> renew(StreamId stream, hls::Window::Picture picture, Keys& keys,
                                        const Announce& announce);
     boost::asio::awaitable<void> remove(std::string key);
     bool take_place();
