@@ -105,7 +105,7 @@ class Load {
                        {"mean_ms", mean(times_) / 1000},
                        {"p99_ms", percentile(times_, 0.99) / 1000},
                        {"cpu_us", cpu / count},
-                       {"cpu_us_a_megabyte", cpu / (bytes_ / 1e6)},
+                       {"cpu_us_a_megabyte", bytes_ > 0 ? cpu / (bytes_ / 1e6) : 0},
                        {"server_share", cpu / 1e6 / elapsed},
                        {"load_share", own / 1e6 / elapsed},
                        {"bytes_an_answer", bytes_ / count}});
