@@ -56,8 +56,9 @@ async function file(response, path, missing) {
     return response.end(bytes);
   }
   if (missing) return response.writeHead(missing).end();
-  response.writeHead(200, { 'content-type': types['.html'] });
-  response.end(await readFile(join(build, '200.html')));
+  const page = await readFile(join(build, '200.html')).catch(() => undefined);
+  response.writeHead(page ? 200 : 503, { 'content-type': types['.html'] });
+  response.end(page ?? 'There is no built page: run "npm run build", or use "npm run dev".');
 }
 
 function media(response, path) {

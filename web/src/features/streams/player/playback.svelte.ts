@@ -67,8 +67,11 @@ export class Playback {
       void this.play();
       return;
     }
-    const { default: HlsPlayer } = await import('hls.js/light');
+    const player = await import('hls.js/light').catch(() => undefined);
     if (this.#video !== video) return;
+    // The connection is gone: the player's own script did not come either.
+    if (player === undefined) return this.#retry();
+    const HlsPlayer = player.default;
     if (HlsPlayer.isSupported()) this.#attachHls(HlsPlayer, video);
     else this.state = 'unsupported';
   }
