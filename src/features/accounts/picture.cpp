@@ -12,6 +12,10 @@ namespace spaktok::accounts {
 
 namespace {
 
+// A picture that costs too much meets the limit of processor time first and is refused for good; this one is
+// met where the machine has no time for the process, which has low priority: the same picture works later.
+constexpr std::chrono::seconds decode_deadline{20};
+
 [[noreturn]] void invalid_picture(std::string message, std::string detail = {}) {
     throw Error(ErrorCode::invalid_argument, std::move(message),
                 {.reason = "invalid_picture", .detail = std::move(detail)});
@@ -121,7 +125,12 @@ boost::asio::awaitable<std::string> process(std::string bytes, std::shared_ptr<s
                  "centre", "--output", ".webp[Q=82,strip]", "--vips-novector", "--vips-disc-threshold=1g"},
         .input = std::move(bytes),
         .output_bytes_max = 2u << 20,
+        .deadline = decode_deadline,
     });
+    if (result.end == media::LimitedProcess::End::timed_out) {
+        throw Error(ErrorCode::unavailable, "There was no time to read this picture just now.",
+                    {.reason = "busy", .detail = result.error_tail, .retry_after = std::chrono::seconds{5}});
+    }
     if (!result.succeeded()) invalid_picture("This picture cannot be read.", result.error_tail);
     // libvips 8.14 writes the source's EXIF into a WebP even when told to strip it.
     auto webp = webp_without_metadata(result.output);
