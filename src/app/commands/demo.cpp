@@ -1,8 +1,11 @@
+#include <atomic>
+#include <future>
 #include <iostream>
 #include <optional>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 #include <fmt/format.h>
 
 #include "app/commands/commands.h"
@@ -49,15 +52,19 @@ class Demo {
                 if (!is_host(person)) co_await seed_.settle({&person, 1});
             }
             co_await seed_.bring_to_life();
-            co_await seed_.portray(everyone);
         });
         audience_.emplace(demo::Audience::Options{
             .server = demo::reachable(settings_.http, server_.http_port()),
             .password_of = [this](std::string_view username) { return seed_.resident(username).password; },
             .live_stream_of = [this](std::string_view host) { return live_stream_of(host); }});
+        // Drawn while the place is alive already: each takes a process of its own.
+        portraits_ = asio::co_spawn(server_.threads().context(0), seed_.portray(everyone, stopping_),
+                                    asio::use_future);
     }
 
     void stop() {
+        stopping_ = true;
+        if (portraits_.valid()) portraits_.wait();
         audience_.reset();
         broadcasts_.clear();
     }
@@ -106,6 +113,8 @@ class Demo {
     demo::Seed seed_;
     std::vector<std::unique_ptr<demo::Broadcast>> broadcasts_;
     std::optional<demo::Audience> audience_;
+    std::atomic<bool> stopping_{false};
+    std::future<void> portraits_;
 };
 
 void tell(const Server& server) {

@@ -93,8 +93,9 @@ asio::awaitable<void> Seed::settle_one(const Person& person) {
     co_await services_.accounts.update(account.id, std::move(changes), {});
 }
 
-asio::awaitable<void> Seed::portray(std::span<const Person> settled) {
+asio::awaitable<void> Seed::portray(std::span<const Person> settled, const std::atomic<bool>& stopping) {
     for (const auto& person : settled) {
+        if (stopping) co_return;
         auto& resident = residents_.at(std::string(person.username));
         if (resident.has_picture) continue;
         const auto index = static_cast<std::uint64_t>(

@@ -2,6 +2,7 @@
 // on the same place, it adds only what is missing.
 #pragma once
 
+#include <atomic>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -45,9 +46,9 @@ class Seed {
     boost::asio::awaitable<void> look_around();
     // Accounts and profiles.
     boost::asio::awaitable<void> settle(std::span<const Person> newcomers);
-    // Pictures of those who have settled without one. One that cannot be made is logged, and made at the next
-    // start.
-    boost::asio::awaitable<void> portray(std::span<const Person> settled);
+    // Pictures of those who have settled without one, until `stopping`. One that cannot be made is logged,
+    // and made at the next start.
+    boost::asio::awaitable<void> portray(std::span<const Person> settled, const std::atomic<bool>& stopping);
     // The stream that the host's publish goes to.
     boost::asio::awaitable<StreamId> prepare(const Show& show);
     // Everyone must have settled and every show must be prepared.

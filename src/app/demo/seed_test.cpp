@@ -44,7 +44,8 @@ class SeedTest : public testing::Test {
             Seed seed(services(server));
             co_await seed.look_around();
             co_await seed.settle(people());
-            co_await seed.portray(people());
+            const std::atomic<bool> stopping{false};
+            co_await seed.portray(people(), stopping);
             for (const auto& show : shows())
                 co_await seed.prepare(show);
             co_await seed.bring_to_life();
