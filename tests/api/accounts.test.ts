@@ -319,7 +319,7 @@ async function put_picture(person: Person, type: string, body: Buffer): Promise<
     const init = { method: 'PUT', headers: { 'content-type': type }, body: new Uint8Array(body) };
     const answer = await person.fetch('/api/v1/users/me/picture', init);
     return answer.status === 503 ? undefined : answer;
-  });
+  }, { within_ms: 150_000 });
 }
 
 async function drawing(directory: string, format: string[], size: string): Promise<Buffer> {
