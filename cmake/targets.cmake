@@ -2,15 +2,10 @@
 function(spaktok_library name dir)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${dir}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "(_(test|suite|fuzzer)|asio_implementation|precompiled|app/main)\\.cpp$")
-  if(NOT sources)
-    set(sources ${CMAKE_SOURCE_DIR}/src/base/precompiled.cpp)
-  endif()
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(${name} PUBLIC ${ARGN} PRIVATE spaktok_warnings)
-  if(TARGET spaktok_pch)
-    target_precompile_headers(${name} REUSE_FROM spaktok_pch)
-  endif()
+  target_precompile_headers(${name} REUSE_FROM spaktok_pch)
 endfunction()
 
 # spaktok_test(NAME DIR [LIBS…]): every *_test.cpp and *_suite.cpp below DIR, as one test program.
