@@ -71,7 +71,7 @@ http::Handler document(std::string_view text, std::string_view content_type) {
 
 void add_health_routes(http::Router& router, Engines engines, const std::atomic<bool>& stopping) {
     router.add(Method::get, "/healthz", {.operation_id = "get_health"},
-               [](Request&) { return answer(Response::json(json::Object{{"status", "ok"}})); });
+               [](Request&) { return answer(Response::of(json::Object{{"status", "ok"}})); });
     router.add(Method::get, "/readyz", {.operation_id = "get_readiness"},
                [engines, &stopping](Request&) { return get_readiness(engines, stopping); });
 }

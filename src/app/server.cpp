@@ -154,7 +154,7 @@ struct Server::State {
     // People talk before and while a stream is live; what is said afterwards belongs to its recording.
     asio::awaitable<void> check_open(rooms::Room room) {
         if (room.kind != rooms::Kind::stream) co_return;
-        const auto stream = co_await streams.find(StreamId{room.id.value});
+        const auto stream = co_await streams.recent(StreamId{room.id.value});
         if (stream.status == streams::Status::ended) {
             throw Error(ErrorCode::conflict, "This stream has ended, and its chat with it.",
                         {.reason = "room_closed"});
@@ -162,9 +162,9 @@ struct Server::State {
     }
 
     asio::awaitable<json::Value> live_stream(UserId user, std::optional<UserId> viewer) {
-        const auto stream = co_await streams.live_of(user);
-        if (!stream) co_return nullptr;
-        co_return json::to_value(co_await streams.answer(*stream, viewer));
+        const auto live = co_await streams.live_of(user);
+        if (!live) co_return nullptr;
+        co_return json::to_value(co_await streams.answer(co_await streams.recent(*live), viewer));
     }
 
     void add_routes();

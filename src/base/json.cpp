@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <algorithm>
+
 namespace spaktok::json {
 
 namespace {
@@ -45,6 +47,19 @@ Value parse(std::string_view text, std::size_t depth_max) {
 }
 
 namespace detail {
+
+void append_string(std::string& out, std::string_view text) {
+    const auto needs_escape = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+    };
+    if (std::ranges::none_of(text, needs_escape)) {
+        out += '"';
+        out += text;
+        out += '"';
+    } else {
+        out += boost::json::serialize(Value(text));
+    }
+}
 
 void wrong_type(std::string_view field, std::string_view expected) {
     throw Error(ErrorCode::invalid_argument, "This must be " + std::string(expected) + ".",

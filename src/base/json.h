@@ -2,7 +2,8 @@
 //
 //   struct Profile { std::string username; std::optional<std::string> bio; Timestamp created_at; };
 //   BOOST_DESCRIBE_STRUCT(Profile, (), (username, bio, created_at))
-//   json::to_value(profile)            // {"username": …, "bio": null, "created_at": "2026-…Z"}
+//   json::serialize(profile)           // {"username": …, "bio": null, "created_at": "2026-…Z"}, as text
+//   json::to_value(profile)            // the same as a value
 //   json::from_value<Profile>(value)   // throws Error{invalid_argument, field} where a type does not fit
 //
 // Mapping: bool, integers, double, std::string, Uuid, Id<>, ObjectId and Timestamp as strings, Money as
@@ -12,6 +13,7 @@
 #pragma once
 
 #include <concepts>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -22,6 +24,7 @@
 #include <boost/describe.hpp>
 #include <boost/json.hpp>
 #include <boost/mp11.hpp>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/money.h"
@@ -52,6 +55,9 @@ template <class T>
 struct is_id : std::false_type {};
 template <class Tag>
 struct is_id<Id<Tag>> : std::true_type {};
+
+// Quoted and escaped. Valid UTF-8 is expected, and escaped no further than RFC 8259 asks for.
+void append_string(std::string& out, std::string_view text);
 
 [[noreturn]] void wrong_type(std::string_view field, std::string_view expected);
 [[noreturn]] void missing(std::string_view field);
@@ -95,9 +101,61 @@ Value to_value(const T& value) {
     }
 }
 
+// Appends the text of what to_value would make, without making it.
+template <class T>
+void append(std::string& out, const T& value) {
+    using boost::describe::has_describe_enumerators;
+    if constexpr (std::same_as<T, Value> || std::same_as<T, Object> || std::same_as<T, Array> ||
+                  std::same_as<T, double>) {
+        out += boost::json::serialize(Value(value));
+    } else if constexpr (std::same_as<T, bool>) {
+        out += value ? "true" : "false";
+    } else if constexpr (std::is_integral_v<T>) {
+        fmt::format_to(std::back_inserter(out), "{}", static_cast<std::int64_t>(value));
+    } else if constexpr (std::convertible_to<T, std::string_view>) {
+        detail::append_string(out, value);
+    } else if constexpr (std::same_as<T, Timestamp>) {
+        detail::append_string(out, to_rfc3339(value));
+    } else if constexpr (std::same_as<T, Money>) {
+        append(out, value.minor());
+    } else if constexpr (std::same_as<T, Uuid> || std::same_as<T, ObjectId> || detail::is_id<T>::value) {
+        detail::append_string(out, value.to_string());
+    } else if constexpr (detail::is_optional<T>::value) {
+        if (!value) {
+            out += "null";
+        } else {
+            append(out, *value);
+        }
+    } else if constexpr (detail::is_vector<T>::value) {
+        out += '[';
+        for (const auto& item : value) {
+            if (&item != &value.front()) out += ',';
+            append(out, item);
+        }
+        out += ']';
+    } else if constexpr (has_describe_enumerators<T>::value) {
+        detail::append_string(out, boost::describe::enum_to_string(value, ""));
+    } else {
+        char separator = '{';
+        boost::mp11::mp_for_each<boost::describe::describe_members<T, boost::describe::mod_public>>(
+            [&](auto member) {
+                out += separator;
+                out += '"';
+                out += member.name;
+                out += "\":";
+                append(out, value.*member.pointer);
+                separator = ',';
+            });
+        if (separator == '{') out += separator;
+        out += '}';
+    }
+}
+
 template <class T>
 std::string serialize(const T& value) {
-    return boost::json::serialize(to_value(value));
+    std::string text;
+    append(text, value);
+    return text;
 }
 
 // `field` names the value in errors ("items.title"). Strings with U+0000 are refused by `parse` already.

@@ -138,6 +138,9 @@ struct Whole {
 };
 BOOST_DESCRIBE_STRUCT(Whole, (), (id, mood, created_at, price, note, parts))
 
+struct Nothing {};
+BOOST_DESCRIBE_STRUCT(Nothing, (), ())
+
 TEST(Json, DescribedStructsRoundTrip) {
     SeededRandom random(6);
     const Whole whole{.id = UserId::make(some_day, random),
@@ -149,6 +152,22 @@ TEST(Json, DescribedStructsRoundTrip) {
     const auto again = json::from_value<Whole>(json::parse(json::serialize(whole)));
     EXPECT_EQ(json::serialize(again), json::serialize(whole));
     EXPECT_EQ(again.parts.at(1).size, 2);
+}
+
+TEST(Json, TextIsThatOfTheValue) {
+    SeededRandom random(7);
+    const std::vector<Whole> all{
+        {},
+        {.id = UserId::make(some_day, random), .note = "", .parts = {{}, {"\"\\\n\x01 é 🎁", -5}}},
+        {.mood = Mood::loud, .price = Money::from_minor(-1), .note = std::nullopt},
+    };
+    for (const auto& whole : all)
+        EXPECT_EQ(json::parse(json::serialize(whole)), json::to_value(whole));
+    EXPECT_EQ(json::parse(json::serialize(all)), json::to_value(all));
+    EXPECT_EQ(json::serialize(std::vector<int>{}), "[]");
+    EXPECT_EQ(json::serialize(Nothing{}), "{}");
+    EXPECT_EQ(json::serialize(true), "true");
+    EXPECT_EQ(json::serialize(json::Value{{"a", 0.5}}), R"({"a":5E-1})");
 }
 
 struct BadJson {

@@ -220,7 +220,7 @@ Response refuse(const Refusal& refusal, std::string_view request_id) {
     object["status"] = refusal.status;
     object["detail"] = refusal.detail;
     object["request_id"] = request_id;
-    auto response = Response::json(std::move(object), refusal.status);
+    auto response = Response::of(std::move(object), refusal.status);
     response.headers.set("Content-Type", "application/problem+json");
     response.headers.add("Cache-Control", "no-store");
     return response;

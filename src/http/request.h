@@ -81,11 +81,12 @@ struct Response {
     std::string body;
     std::vector<BodyPart> shared_body;  // sent instead of `body` where not empty, without copying
 
-    static Response json(const json::Value& value, unsigned status = 200);
+    // A described struct or a JSON value as application/json.
     template <class T>
     static Response of(const T& value, unsigned status = 200) {
-        return json(json::to_value(value), status);
+        return json_text(json::serialize(value), status);
     }
+    static Response json_text(std::string text, unsigned status = 200);
     static Response no_content();
     static Response text(std::string body, std::string_view content_type = "text/plain; charset=utf-8",
                          unsigned status = 200);

@@ -6,11 +6,11 @@
 
 namespace spaktok::http {
 
-Response Response::json(const json::Value& value, unsigned status) {
+Response Response::json_text(std::string text, unsigned status) {
     Response response;
     response.status = status;
     response.headers.add("Content-Type", "application/json");
-    response.body = boost::json::serialize(value);
+    response.body = std::move(text);
     return response;
 }
 
@@ -137,7 +137,7 @@ Response problem(const Error& error, std::string_view request_id) {
     object["detail"] = error.message();
     if (!error.field().empty()) object["field"] = error.field();
     object["request_id"] = request_id;
-    auto response = Response::json(std::move(object), status);
+    auto response = Response::of(std::move(object), status);
     response.headers.set("Content-Type", "application/problem+json");
     response.headers.add("Cache-Control", "no-store");
     // RFC 9110, 15.5.2: a 401 names a scheme. Browsers show no dialogue for Bearer.

@@ -24,7 +24,7 @@ Response echo(Request& request) {
     object["query"] = request.raw_query;
     object["body"] = request.body;
     object["address"] = request.remote_address;
-    return Response::json(object);
+    return Response::of(object);
 }
 
 std::string field(const testing::Answer& answer, std::string_view name) {

@@ -99,11 +99,9 @@ class Demo {
 
     // The services live on the server's threads, the audience on its own.
     asio::awaitable<std::optional<StreamId>> live_stream_of(std::string_view host) {
-        auto stream =
-            co_await asio::co_spawn(server_.threads().context(0),
-                                    server_.streams().live_of(seed_.resident(host).id), asio::use_awaitable);
-        if (!stream) co_return std::nullopt;
-        co_return stream->id;
+        co_return co_await asio::co_spawn(server_.threads().context(0),
+                                          server_.streams().live_of(seed_.resident(host).id),
+                                          asio::use_awaitable);
     }
 
     Server& server_;

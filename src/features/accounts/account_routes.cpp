@@ -92,7 +92,7 @@ asio::awaitable<Response> signed_in(Request& request, http::Sessions& sessions, 
     json::Object body{{"user", json::to_value(account)},
                       {"session", json::to_value(item_of(created.session, created.session.id))}};
     if (transport == Transport::bearer) body["token"] = created.token;
-    auto response = Response::json(body, 201);
+    auto response = Response::of(body, 201);
     if (transport != Transport::bearer) response.headers.add("Set-Cookie", sessions.cookie(created.token));
     response.headers.set("Cache-Control", "no-store");
     co_return response;
@@ -153,7 +153,7 @@ void add_session_routes(http::Router& router, http::Sessions& sessions) {
             json::Array items;
             for (const auto& session : found)
                 items.push_back(json::to_value(item_of(session, request.session->id)));
-            co_return Response::json(json::Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+            co_return Response::of(json::Object{{"items", std::move(items)}, {"next_cursor", nullptr}});
         });
     router.add(Method::delete_, "/api/v1/sessions",
                {.operation_id = "end_other_sessions", .access = Access::signed_in, .rate = http::write_limit},
@@ -263,7 +263,7 @@ void add_instance_route(http::Router& router, Service& service, InstanceFacts fa
                [&service, known = std::move(known)](Request&) -> asio::awaitable<Response> {
                    json::Object answer = known;
                    answer["setup_required"] = co_await service.is_setup_required();
-                   co_return Response::json(answer);
+                   co_return Response::of(answer);
                });
 }
 

@@ -21,8 +21,8 @@ namespace {
 constexpr std::string_view setup_key = "setup_token";
 constexpr std::size_t setup_token_bytes = 32;
 // Longest that another node's change of a name or picture stays unseen here.
-constexpr std::chrono::seconds summary_life{10};
-constexpr std::size_t summaries_max = 20'000;
+constexpr std::chrono::seconds known_life{10};
+constexpr std::size_t known_max = 20'000;
 
 std::string hash_of(const std::string& token) {
     std::array<std::uint8_t, crypto_hash_sha256_BYTES> digest{};
@@ -47,9 +47,10 @@ std::string picture_key(UserId user, const Uuid& picture) {
 constexpr std::string_view media_prefix = "/media/";
 
 struct Known {
-    UserSummary summary;
-    Role role = Role::user;
+    Account account;  // as answered
+    Status status = Status::active;
 };
+using KnownUser = std::shared_ptr<const Known>;
 
 }  // namespace
 
@@ -58,20 +59,22 @@ struct Service::State {
         : options(std::move(given)),
           store(options.database),
           guard(options.realtime.counters()),
-          known(options.clock, {.life = summary_life, .entries_max = summaries_max}) {}
+          known(options.clock, {.life = known_life, .entries_max = known_max}),
+          names(options.clock, {.life = known_life, .entries_max = known_max}) {}
 
     StoredUser new_user(const NewAccount& account, std::string password_hash, Role role);
     Account answered(const StoredUser& user) const;
     asio::awaitable<StoredUser> existing(UserId user);
     asio::awaitable<StoredUser> existing_login(std::string login);
-    asio::awaitable<std::unordered_map<UserId, Known>> look_up(std::vector<UserId> ids);
+    asio::awaitable<std::unordered_map<UserId, KnownUser>> look_up(std::vector<UserId> ids);
     asio::awaitable<void> prove_password(StoredUser user, Proof proof);
     asio::awaitable<void> remove_blob(std::string path);
 
     Options options;
     Store store;
     SignInGuard guard;
-    cache::ExpiringCache<UserId, Known> known;
+    cache::ExpiringCache<UserId, KnownUser> known;
+    cache::ExpiringCache<std::string, UserId> names;  // by username, in lower case
     std::atomic<bool> has_users{false};  // once true, true for good: rows of users are never deleted
 };
 
@@ -279,8 +282,8 @@ asio::awaitable<void> Service::remove_picture(UserId user) {
 
 // ---- for other features
 // --------------------------------------------------------------------------------------------
-asio::awaitable<std::unordered_map<UserId, Known>> Service::State::look_up(std::vector<UserId> ids) {
-    std::unordered_map<UserId, Known> found;
+asio::awaitable<std::unordered_map<UserId, KnownUser>> Service::State::look_up(std::vector<UserId> ids) {
+    std::unordered_map<UserId, KnownUser> found;
     std::unordered_map<UserId, std::uint64_t> missing;  // with the cache's ticket
     for (const auto& id : ids) {
         if (auto hit = known.get(id)) {
@@ -295,7 +298,7 @@ asio::awaitable<std::unordered_map<UserId, Known>> Service::State::look_up(std::
         wanted.push_back(id);
     for (const auto& user : co_await store.find_many(std::move(wanted))) {
         const auto id = user.account.id;
-        Known entry{.summary = summary_of(answered(user)), .role = user.account.role};
+        auto entry = std::make_shared<const Known>(answered(user), user.status);
         known.put(id, entry, missing.at(id));
         found.emplace(id, std::move(entry));
     }
@@ -305,25 +308,33 @@ asio::awaitable<std::unordered_map<UserId, Known>> Service::State::look_up(std::
 asio::awaitable<std::unordered_map<UserId, UserSummary>> Service::summaries(std::vector<UserId> ids) {
     std::unordered_map<UserId, UserSummary> result;
     for (auto& [id, known] : co_await state_->look_up(std::move(ids)))
-        result.emplace(id, known.summary);
+        result.emplace(id, summary_of(known->account));
     co_return result;
 }
 
 asio::awaitable<UserSummary> Service::summary(UserId id) {
     const auto found = co_await state_->look_up({id});
     if (found.empty()) throw no_such_user();
-    co_return found.begin()->second.summary;
+    co_return summary_of(found.begin()->second->account);
 }
 
 asio::awaitable<Role> Service::role(UserId user) {
     const auto found = co_await state_->look_up({user});
     if (found.empty()) throw no_such_user();
-    co_return found.begin()->second.role;
+    co_return found.begin()->second->account.role;
 }
 
 asio::awaitable<Account> Service::account_by_username(std::string username) {
-    const auto user = co_await state_->store.find_by_username(std::move(username));
+    username = lower(username);
+    if (const auto id = state_->names.get(username)) {
+        const auto found = co_await state_->look_up({*id});
+        if (found.empty() || found.begin()->second->status != Status::active) throw no_such_user();
+        co_return found.begin()->second->account;
+    }
+    const auto ticket = state_->names.ticket(username);
+    const auto user = co_await state_->store.find_by_username(username);
     if (!user || user->status != Status::active) throw no_such_user();
+    state_->names.put(username, user->account.id, ticket);
     co_return state_->answered(*user);
 }
 
@@ -334,6 +345,7 @@ asio::awaitable<UserId> Service::find_by_username(std::string username) {
 
 asio::awaitable<void> Service::mark_streamer(UserId user) {
     co_await state_->store.mark_streamer(user, state_->options.clock.now());
+    state_->known.drop(user);
 }
 
 std::string Service::media_url(const std::string& path) const {

@@ -85,7 +85,7 @@ class Service {
     boost::asio::awaitable<std::unordered_map<UserId, UserSummary>> summaries(std::vector<UserId> ids);
     // Throws Error{not_found}.
     boost::asio::awaitable<UserSummary> summary(UserId id);
-    // Active users only, without regard to case. Throws Error{not_found}.
+    // Active users only, without regard to case; from the same cache. Throws Error{not_found}.
     boost::asio::awaitable<UserId> find_by_username(std::string username);
     boost::asio::awaitable<Account> account_by_username(std::string username);
     boost::asio::awaitable<Role> role(UserId user);

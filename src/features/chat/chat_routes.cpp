@@ -22,7 +22,7 @@ asio::awaitable<Response> list_room_messages(Service& service, Request& request)
     const auto page =
         co_await service.history(request.path_id<RoomId>("room_id"),
                                  paging::limit_of(request, history_limit_default), request.query("cursor"));
-    co_return Response::json(paging::to_value(page));
+    co_return Response::of(page);
 }
 
 asio::awaitable<Response> delete_message(Service& service, Request& request) {

@@ -124,7 +124,7 @@ void add_list(http::Router& router, SharedParts parts, std::string_view operatio
                        co_await parts->accounts.find_by_username(request.path_param("username"));
                    auto page = co_await (parts->graph.*list)(user, std::move(wanted));
                    const auto answer = co_await dressed(parts, std::move(page), viewer_of(request));
-                   co_return Response::json(paging::to_value(answer));
+                   co_return Response::of(answer);
                });
 }
 

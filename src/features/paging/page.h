@@ -39,11 +39,7 @@ template <class T>
 struct Page {
     std::vector<T> items;
     std::optional<std::string> next_cursor;
+    BOOST_DESCRIBE_CLASS(Page, (), (items, next_cursor), (), ())
 };
-template <class T>
-json::Value to_value(const Page<T>& page) {
-    return json::Object{{"items", json::to_value(page.items)},
-                        {"next_cursor", json::to_value(page.next_cursor)}};
-}
 
 }  // namespace spaktok::paging

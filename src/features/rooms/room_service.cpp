@@ -1,11 +1,10 @@
 #include "features/rooms/room_service.h"
 
 #include <chrono>
-#include <mutex>
-#include <unordered_map>
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "features/cache/expiring_cache.h"
 
 namespace spaktok::rooms {
 
@@ -15,7 +14,6 @@ using relational::Statement;
 
 namespace {
 
-constexpr std::size_t cached_rooms_max = 10'000;
 constexpr std::chrono::seconds cache_life{10};
 
 constexpr Statement insert_room{
@@ -31,14 +29,8 @@ constexpr Statement select_room{.name = "rooms_find",
 }  // namespace
 
 struct Service::State {
-    struct Entry {
-        Room room;
-        std::chrono::steady_clock::time_point until;
-    };
     relational::Database& database;
-    const Clock& clock;
-    std::mutex mutex{};
-    std::unordered_map<RoomId, Entry> cache{};
+    cache::ExpiringCache<RoomId, Room> cache;
 };
 
 asio::awaitable<void> create_stream_room(relational::Transaction& tx, RoomId room, UserId owner,
@@ -51,25 +43,18 @@ asio::awaitable<void> remove_room(relational::Transaction& tx, RoomId room) {
 }
 
 Service::Service(relational::Database& database, const Clock& clock)
-    : state_(new State{.database = database, .clock = clock}) {}
+    : state_(new State{.database = database, .cache = {clock, {.life = cache_life}}}) {}
 Service::~Service() = default;
 
 asio::awaitable<Room> Service::find(RoomId id) {
-    const auto now = state_->clock.steady_now();
-    {
-        const std::scoped_lock lock(state_->mutex);
-        const auto found = state_->cache.find(id);
-        if (found != state_->cache.end() && found->second.until > now) co_return found->second.room;
-    }
+    if (const auto hit = state_->cache.get(id)) co_return *hit;
+    const auto ticket = state_->cache.ticket(id);
     const auto result = co_await state_->database.query(select_room, id);
     if (result.empty()) throw Error(ErrorCode::not_found, "There is no such room.");
     Room room{.id = result[0].get<RoomId>("id"),
               .owner_id = result[0].get<std::optional<UserId>>("owner_id")};
     SPAKTOK_ASSERT(boost::describe::enum_from_string(result[0].get<std::string>("kind").c_str(), room.kind));
-    const std::scoped_lock lock(state_->mutex);
-    // Full: begin anew. What is in use comes back with its next message.
-    if (state_->cache.size() >= cached_rooms_max) state_->cache.clear();
-    state_->cache[id] = {.room = room, .until = now + cache_life};
+    state_->cache.put(id, room, ticket);
     co_return room;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "features/cache/expiring_cache.h"
 #include "features/paging/page.h"
 
 namespace spaktok::streams {
@@ -16,6 +17,8 @@ constexpr std::string_view board = "live_streams";
 constexpr std::string_view live_list = "live";
 constexpr std::size_t snapshot_streams_max = 1000;
 constexpr std::chrono::minutes snapshot_life{5};
+// The numbers that it is ordered by change once a second.
+constexpr std::chrono::seconds snapshot_shared_for{1};
 // Between two writes of a stream's numbers into its document.
 constexpr std::chrono::seconds document_interval{5};
 // How often a node repeats its number, so that the others know that it is alive.
@@ -39,7 +42,10 @@ LiveView view_of(const LiveStream& live) {
 }  // namespace
 
 struct LiveBoard::State {
-    explicit State(Options given) : options(std::move(given)), live(options.documents, "live_streams") {}
+    explicit State(Options given)
+        : options(std::move(given)),
+          live(options.documents, "live_streams"),
+          snapshots(options.clock, {.life = snapshot_shared_for}) {}
 
     // What this node knows of a stream that has viewers here or is live.
     struct Entry {
@@ -50,13 +56,24 @@ struct LiveBoard::State {
         std::int64_t written = -1;
         std::chrono::steady_clock::time_point written_at{};
         bool ingest_changed = false;
+        // The thumbnail of a stream that was live before this process, or on another node, is in its
+        // document.
+        bool has_document_view = false;
         LiveView view;
     };
+
+    // The order of the live list, as everyone's pages walk it who came within the same second.
+    struct Snapshot {
+        std::string token;
+        std::vector<std::string> streams;
+    };
+    using SharedSnapshot = std::shared_ptr<const Snapshot>;
 
     Options options;
     document::Collection<LiveStream> live;
     mutable std::mutex mutex;
     std::unordered_map<StreamId, Entry> entries;
+    cache::ExpiringCache<std::string_view, SharedSnapshot> snapshots;
 
     std::vector<StreamId> known() const {
         const std::scoped_lock lock(mutex);
@@ -66,6 +83,9 @@ struct LiveBoard::State {
             streams.push_back(stream);
         return streams;
     }
+
+    asio::awaitable<SharedSnapshot> snapshot();
+    asio::awaitable<SharedSnapshot> stored_snapshot(std::string token);
 
     asio::awaitable<void> report(StreamId stream) {
         const std::int64_t players = options.players_without_socket(stream);
@@ -178,10 +198,12 @@ asio::awaitable<void> LiveBoard::follow(Stream stream) {
     } else {
         co_await rankings.remove(std::string(board), stream.id.to_string());
     }
+    state_->snapshots.drop(board);
 }
 
 asio::awaitable<void> LiveBoard::forget(StreamId stream) {
     co_await state_->options.realtime.rankings().remove(std::string(board), stream.to_string());
+    state_->snapshots.drop(board);
     co_await state_->live.remove({eq("stream_id", stream.value)});
 }
 
@@ -233,7 +255,7 @@ asio::awaitable<std::unordered_map<StreamId, LiveView>> LiveBoard::views(std::ve
         const std::scoped_lock lock(state_->mutex);
         for (const auto stream : streams) {
             const auto entry = state_->entries.find(stream);
-            if (entry != state_->entries.end() && entry->second.live && entry->second.view.thumbnail_url) {
+            if (entry != state_->entries.end() && entry->second.live && entry->second.has_document_view) {
                 found.emplace(stream, entry->second.view);
             } else {
                 missing.emplace_back(stream.value);
@@ -250,6 +272,7 @@ asio::awaitable<std::unordered_map<StreamId, LiveView>> LiveBoard::views(std::ve
         const auto entry = state_->entries.find(document.stream_id);
         if (entry != state_->entries.end() && entry->second.live) {
             if (!entry->second.view.thumbnail_url) entry->second.view.thumbnail_url = view.thumbnail_url;
+            entry->second.has_document_view = true;
             view = entry->second.view;
         }
         found.emplace(document.stream_id, std::move(view));
@@ -269,41 +292,52 @@ std::int64_t LiveBoard::peak(StreamId stream) const {
     return found == state_->entries.end() ? 0 : found->second.view.peak_viewers;
 }
 
+asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::snapshot() {
+    if (auto hit = snapshots.get(board)) co_return std::move(*hit);
+    const auto ticket = snapshots.ticket(board);
+    const auto made = std::make_shared<Snapshot>();
+    made->token = options.random.token(16);
+    for (auto& ranked : co_await options.realtime.rankings().top(std::string(board), 0, snapshot_streams_max))
+        made->streams.push_back(std::move(ranked.member));
+    if (made->streams.size() > 1) {
+        co_await options.realtime.key_values().put("live_snapshot:" + made->token,
+                                                   json::serialize(made->streams),
+                                                   {.expires_after = snapshot_life, .durable = false});
+    }
+    snapshots.put(board, made, ticket);
+    co_return made;
+}
+
+asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::stored_snapshot(std::string token) {
+    const auto stored = co_await options.realtime.key_values().get("live_snapshot:" + token);
+    if (!stored) throw paging::invalid_cursor();  // older than five minutes
+    co_return std::make_shared<const Snapshot>(
+        std::move(token), json::from_value<std::vector<std::string>>(json::parse(*stored)));
+}
+
 asio::awaitable<LiveBoard::RankedPage> LiveBoard::ranked(std::optional<std::string> cursor,
                                                          std::int64_t limit) {
-    auto& key_values = state_->options.realtime.key_values();
-    std::vector<std::string> order;
-    std::string token;
     std::size_t offset = 0;
+    State::SharedSnapshot snapshot;
     if (const auto parts = paging::decode_cursor(live_list, 2, cursor)) {
-        token = parts->at(0);
         try {
             offset = std::stoul(parts->at(1));
         } catch (const std::exception&) {
             throw paging::invalid_cursor();
         }
-        const auto snapshot = co_await key_values.get("live_snapshot:" + token);
-        if (!snapshot) throw paging::invalid_cursor();  // older than five minutes
-        order = json::from_value<std::vector<std::string>>(json::parse(*snapshot));
+        snapshot = co_await state_->stored_snapshot(parts->at(0));
     } else {
-        for (auto& ranked :
-             co_await state_->options.realtime.rankings().top(std::string(board), 0, snapshot_streams_max)) {
-            order.push_back(std::move(ranked.member));
-        }
+        snapshot = co_await state_->snapshot();
     }
     RankedPage page;
-    const std::size_t end = std::min(order.size(), offset + static_cast<std::size_t>(limit));
-    for (std::size_t i = std::min(offset, end); i < end; ++i) {
+    const auto& order = snapshot->streams;
+    const std::size_t begin = std::min(offset, order.size());
+    const std::size_t end = std::min(order.size(), begin + static_cast<std::size_t>(limit));
+    for (std::size_t i = begin; i < end; ++i) {
         if (const auto stream = StreamId::parse(order[i])) page.streams.push_back(*stream);
     }
-    if (end < order.size()) {
-        if (token.empty()) {
-            token = state_->options.random.token(16);
-            co_await key_values.put("live_snapshot:" + token, json::serialize(order),
-                                    {.expires_after = snapshot_life, .durable = false});
-        }
-        page.next_cursor = paging::encode_cursor(live_list, {token, std::to_string(end)});
-    }
+    if (end < order.size())
+        page.next_cursor = paging::encode_cursor(live_list, {snapshot->token, std::to_string(end)});
     co_return page;
 }
 

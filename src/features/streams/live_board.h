@@ -65,7 +65,8 @@ class LiveBoard {
     boost::asio::awaitable<LiveView> view(StreamId stream);
     std::int64_t peak(StreamId stream) const;
 
-    // Live streams by viewers. The first page takes a snapshot that its cursors walk for five minutes.
+    // Live streams by viewers. First pages of the same second share a snapshot, which their cursors walk for
+    // five minutes; what starts or ends on this node begins a new one.
     struct RankedPage {
         std::vector<StreamId> streams;
         std::optional<std::string> next_cursor;

@@ -28,7 +28,7 @@ StreamId stream_of(const std::string& rest) {
 }
 
 asio::awaitable<json::Value> authorize_stream(Service& service, gateway::Caller caller, std::string rest) {
-    const auto stream = co_await service.find(stream_of(rest));
+    const auto stream = co_await service.recent(stream_of(rest));
     co_return json::Object{{"stream", json::to_value(co_await service.answer(stream, caller.user_id))}};
 }
 
@@ -43,7 +43,7 @@ asio::awaitable<json::Value> react(gateway::Gateway& gateway, Service& service, 
         throw Error(ErrorCode::rate_limited, "You are reacting too fast.",
                     {.reason = "flood", .retry_after = *wait});
     }
-    const auto stream = co_await service.find(given.stream_id);
+    const auto stream = co_await service.recent(given.stream_id);
     if (stream.status != Status::live) {
         throw Error(ErrorCode::conflict, "This stream is not live.", {.reason = "stream_not_live"});
     }

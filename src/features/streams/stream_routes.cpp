@@ -76,7 +76,7 @@ asio::awaitable<Response> page_answer(Service& service, paging::Page<Stream> pag
                                       std::optional<UserId> viewer) {
     paging::Page<StreamAnswer> answered{.items = co_await service.answers(std::move(page.items), viewer),
                                         .next_cursor = std::move(page.next_cursor)};
-    co_return Response::json(paging::to_value(answered));
+    co_return Response::of(answered);
 }
 
 asio::awaitable<Response> list_streams(Service& service, Request& request) {
@@ -103,7 +103,7 @@ asio::awaitable<Response> create_stream(Service& service, Request& request) {
 }
 
 asio::awaitable<Response> get_stream(Service& service, Request& request) {
-    const auto stream = co_await service.find(request.path_id<StreamId>("stream_id"));
+    const auto stream = co_await service.recent(request.path_id<StreamId>("stream_id"));
     co_return Response::of(co_await service.answer(stream, viewer_of(request)));
 }
 

@@ -16,6 +16,7 @@ using relational::Transaction;
 
 namespace {
 
+constexpr std::chrono::seconds recent_life{2};
 constexpr std::string_view of_user_list = "user_streams";
 constexpr std::string_view ended_list = "ended";
 constexpr std::string_view scheduled_list = "scheduled";
@@ -84,7 +85,17 @@ Timestamp time_of(const std::string& part) {
 
 }  // namespace
 
-Service::Service(Options options) : options_(std::move(options)), store_(options_.database) {}
+Service::Service(Options options)
+    : options_(std::move(options)),
+      store_(options_.database),
+      recent_(options_.clock, {.life = recent_life}),
+      live_of_(options_.clock, {.life = recent_life}) {}
+
+void Service::changed(const Stream& stream) {
+    recent_.drop(stream.id);
+    live_of_.drop(stream.user_id);
+    options_.events.poke();
+}
 
 asio::awaitable<Stream> Service::create(UserId user, NewStream given) {
     const Timestamp now = options_.clock.now();
@@ -104,7 +115,7 @@ asio::awaitable<Stream> Service::create(UserId user, NewStream given) {
         co_await StreamStore::insert(tx, stream);
         co_await events::append(tx, event);
     });
-    options_.events.poke();
+    changed(stream);
     co_return stream;
 }
 
@@ -128,25 +139,27 @@ asio::awaitable<Stream> Service::update(UserId user, StreamId id, StreamChange c
             co_await events::append(tx, event_of(event_id, "stream.updated", *stream));
             co_return std::move(*stream);
         });
-    options_.events.poke();
+    changed(updated);
     co_return updated;
 }
 
 asio::awaitable<void> Service::remove(UserId user, StreamId id) {
     const Timestamp now = options_.clock.now();
     const Uuid event_id = events::next_id(now, options_.random);
-    co_await options_.database.transaction([user, id, event_id](Transaction& tx) -> asio::awaitable<void> {
-        const auto stream = co_await StreamStore::find_in(tx, id);
-        if (!stream) throw not_found();
-        if (stream->user_id != user) throw not_owner();
-        if (stream->status != Status::scheduled) {
-            throw Error(ErrorCode::conflict, "Only a stream that has not begun can be deleted.",
-                        {.reason = "stream_not_scheduled"});
-        }
-        co_await StreamStore::remove(tx, id);
-        co_await events::append(tx, event_of(event_id, "stream.deleted", *stream));
-    });
-    options_.events.poke();
+    const auto removed = co_await options_.database.transaction(
+        [user, id, event_id](Transaction& tx) -> asio::awaitable<Stream> {
+            auto stream = co_await StreamStore::find_in(tx, id);
+            if (!stream) throw not_found();
+            if (stream->user_id != user) throw not_owner();
+            if (stream->status != Status::scheduled) {
+                throw Error(ErrorCode::conflict, "Only a stream that has not begun can be deleted.",
+                            {.reason = "stream_not_scheduled"});
+            }
+            co_await StreamStore::remove(tx, id);
+            co_await events::append(tx, event_of(event_id, "stream.deleted", *stream));
+            co_return std::move(*stream);
+        });
+    changed(removed);
 }
 
 asio::awaitable<Stream> Service::end(UserId user, StreamId id) {
@@ -180,7 +193,7 @@ asio::awaitable<Stream> Service::finish(StreamId id) {
             co_await events::append(tx, event_of(event_id, "stream.ended", *stream));
             co_return std::move(*stream);
         });
-    options_.events.poke();
+    changed(ended);
     co_return ended;
 }
 
@@ -197,13 +210,8 @@ asio::awaitable<paging::Page<Stream>> Service::list(Status status, PageRequest r
             // Item by item the cursor of a snapshot is its offset: a page that was cut short goes on from the
             // whole page.
             auto ranked = co_await options_.board.ranked(cursor, request.limit);
-            std::unordered_map<StreamId, Stream> by_id;
-            for (auto& stream : co_await store_.find_all(ranked.streams))
-                by_id.emplace(stream.id, std::move(stream));
-            for (const auto id : ranked.streams) {
-                const auto entry = by_id.find(id);
-                if (entry != by_id.end() && entry->second.status == Status::live)
-                    found.push_back(std::move(entry->second));
+            for (auto& stream : co_await recent(std::move(ranked.streams))) {
+                if (stream.status == Status::live) found.push_back(std::move(stream));
             }
             more = ranked.next_cursor.has_value();
             cursor = std::move(ranked.next_cursor);
@@ -270,10 +278,48 @@ asio::awaitable<std::optional<Stream>> Service::current(UserId user) {
     co_return publish_target(co_await store_.not_ended_of(user), options_.clock.now());
 }
 
-asio::awaitable<std::optional<Stream>> Service::live_of(UserId user) {
-    const auto id = co_await store_.live_stream_of(user);
-    if (!id) co_return std::nullopt;
-    co_return co_await store_.find(*id);
+asio::awaitable<std::optional<StreamId>> Service::live_of(UserId user) {
+    if (const auto hit = live_of_.get(user)) co_return *hit;
+    const auto ticket = live_of_.ticket(user);
+    const auto live = co_await store_.live_stream_of(user);
+    live_of_.put(user, live, ticket);
+    co_return live;
+}
+
+asio::awaitable<std::vector<Stream>> Service::recent(std::vector<StreamId> ids) {
+    std::unordered_map<StreamId, Stream> loaded;
+    std::unordered_map<StreamId, std::uint64_t> missing;  // with the cache's ticket
+    std::vector<std::optional<Stream>> hits;
+    hits.reserve(ids.size());
+    for (const auto id : ids) {
+        hits.push_back(recent_.get(id));
+        if (!hits.back()) missing.emplace(id, recent_.ticket(id));
+    }
+    if (!missing.empty()) {
+        std::vector<StreamId> wanted;
+        for (const auto& [id, ticket] : missing)
+            wanted.push_back(id);
+        for (auto& stream : co_await store_.find_all(std::move(wanted))) {
+            recent_.put(stream.id, stream, missing.at(stream.id));
+            loaded.emplace(stream.id, std::move(stream));
+        }
+    }
+    std::vector<Stream> streams;
+    streams.reserve(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (hits[i]) {
+            streams.push_back(std::move(*hits[i]));
+        } else if (const auto found = loaded.find(ids[i]); found != loaded.end()) {
+            streams.push_back(found->second);
+        }
+    }
+    co_return streams;
+}
+
+asio::awaitable<Stream> Service::recent(StreamId id) {
+    auto found = co_await recent(std::vector{id});
+    if (found.empty()) throw not_found();
+    co_return std::move(found.front());
 }
 
 asio::awaitable<std::unordered_set<UserId>> Service::live_among(std::vector<UserId> users) {
@@ -404,10 +450,10 @@ asio::awaitable<void> Service::on_air(media::IngestStatus status) {
             co_await events::append(tx, event_of(event_id, "stream.started", *found));
             co_return std::move(*found);
         });
+    changed(stream);
     co_await options_.accounts.mark_streamer(stream.user_id);
     co_await options_.board.follow(stream);
     co_await options_.board.set_ingest(id, ingest_of(status));
-    options_.events.poke();
 }
 
 asio::awaitable<void> Service::on_status(media::IngestStatus status) {

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "engines/relational/database.h"
 #include "features/accounts/account_service.h"
+#include "features/cache/expiring_cache.h"
 #include "features/events/events.h"
 #include "features/graph/graph_service.h"
 #include "features/paging/page.h"
@@ -85,8 +86,14 @@ class Service final : public media::Authority {
     boost::asio::awaitable<paging::Page<Stream>> list_of(UserId user, PageRequest page);
     // The live one, or the one that the next publish goes to.
     boost::asio::awaitable<std::optional<Stream>> current(UserId user);
-    boost::asio::awaitable<std::optional<Stream>> live_of(UserId user);
+    boost::asio::awaitable<std::optional<StreamId>> live_of(UserId user);
     boost::asio::awaitable<std::unordered_set<UserId>> live_among(std::vector<UserId> users);
+
+    // What crowds ask for, from memory: as new as this node's own changes, and at most two seconds behind
+    // other nodes'. Throws Error{not_found}.
+    boost::asio::awaitable<Stream> recent(StreamId stream);
+    // Those that exist, in the order of the ids.
+    boost::asio::awaitable<std::vector<Stream>> recent(std::vector<StreamId> streams);
 
     // As the API answers them to `viewer`.
     boost::asio::awaitable<StreamAnswer> answer(Stream stream, std::optional<UserId> viewer);
@@ -113,11 +120,15 @@ class Service final : public media::Authority {
     boost::asio::awaitable<void> on_thumbnail(StreamId stream, std::string blob_key) override;
 
   private:
+    // After the commit of every change of a stream.
+    void changed(const Stream& stream);
     boost::asio::awaitable<Stream> finish(StreamId stream);
     boost::asio::awaitable<Stream> make_for_publish(UserId user);
 
     Options options_;
     StreamStore store_;
+    cache::ExpiringCache<StreamId, Stream> recent_;
+    cache::ExpiringCache<UserId, std::optional<StreamId>> live_of_;
 };
 
 // Hands an event to a topic of the gateway: (topic, event, data).
