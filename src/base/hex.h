@@ -5,11 +5,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace spaktok::hex {
 
+inline constexpr std::string_view digits = "0123456789abcdef";
+
 inline void append_byte(std::string& text, std::uint8_t byte) {
-    constexpr char digits[] = "0123456789abcdef";
     text.push_back(digits[byte >> 4]);
     text.push_back(digits[byte & 15]);
 }

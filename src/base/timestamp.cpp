@@ -1,7 +1,5 @@
 #include "base/timestamp.h"
 
-#include <fmt/format.h>
-
 namespace spaktok {
 
 namespace {
@@ -55,14 +53,24 @@ std::optional<int> read_offset(std::string_view text, std::size_t& position) {
 
 }  // namespace
 
+// By hand: an answer holds many times, and a format string is read anew each time.
 std::string to_rfc3339(Timestamp at) {
     const auto day = std::chrono::floor<std::chrono::days>(at);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss time{at - day};
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                       time.hours().count(), time.minutes().count(), time.seconds().count(),
-                       time.subseconds().count());
+    std::string text = "0000-00-00T00:00:00.000Z";
+    const auto put = [&text](std::size_t position, std::size_t digits, std::int64_t value) {
+        for (std::size_t i = digits; i > 0; --i, value /= 10)
+            text[position + i - 1] = static_cast<char>('0' + value % 10);
+    };
+    put(0, 4, static_cast<int>(date.year()));
+    put(5, 2, static_cast<unsigned>(date.month()));
+    put(8, 2, static_cast<unsigned>(date.day()));
+    put(11, 2, time.hours().count());
+    put(14, 2, time.minutes().count());
+    put(17, 2, time.seconds().count());
+    put(20, 3, time.subseconds().count());
+    return text;
 }
 
 std::optional<Timestamp> parse_rfc3339(std::string_view text) {

@@ -32,11 +32,12 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
 }
 
 std::string Uuid::to_string() const {
-    std::string text;
-    text.reserve(36);
+    std::string text(36, '-');
+    std::size_t at = 0;
     for (std::size_t i = 0; i < bytes_.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) text.push_back('-');
-        hex::append_byte(text, bytes_[i]);
+        if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+        text[at++] = hex::digits[bytes_[i] >> 4];
+        text[at++] = hex::digits[bytes_[i] & 0xF];
     }
     return text;
 }

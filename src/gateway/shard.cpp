@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
 // A send costs some 8 µs: after this many the loop's other work (reads, other protocols' sockets) has its
 // turn, and what is published meanwhile is gathered with what these connections have yet to get.
-constexpr std::size_t flushes_a_turn_max = 256;
+constexpr std::size_t flushes_a_turn_max = 32;
 constexpr std::chrono::milliseconds stop_step{20};
 // For requests under way and for clients that do not answer a close frame.
 constexpr std::chrono::seconds stop_patience{6};

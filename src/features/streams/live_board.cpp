@@ -65,7 +65,7 @@ struct LiveBoard::State {
     // The order of the live list, as everyone's pages walk it who came within the same second.
     struct Snapshot {
         std::string token;
-        std::vector<std::string> streams;
+        std::vector<StreamId> streams;
     };
     using SharedSnapshot = std::shared_ptr<const Snapshot>;
 
@@ -297,8 +297,9 @@ asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::snapshot() {
     const auto ticket = snapshots.ticket(board);
     const auto made = std::make_shared<Snapshot>();
     made->token = options.random.token(16);
-    for (auto& ranked : co_await options.realtime.rankings().top(std::string(board), 0, snapshot_streams_max))
-        made->streams.push_back(std::move(ranked.member));
+    const auto top = co_await options.realtime.rankings().top(std::string(board), 0, snapshot_streams_max);
+    for (const auto& ranked : top)
+        made->streams.push_back(json::from_value<StreamId>(json::Value(ranked.member)));
     if (made->streams.size() > 1) {
         co_await options.realtime.key_values().put("live_snapshot:" + made->token,
                                                    json::serialize(made->streams),
@@ -311,8 +312,8 @@ asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::snapshot() {
 asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::stored_snapshot(std::string token) {
     const auto stored = co_await options.realtime.key_values().get("live_snapshot:" + token);
     if (!stored) throw paging::invalid_cursor();  // older than five minutes
-    co_return std::make_shared<const Snapshot>(
-        std::move(token), json::from_value<std::vector<std::string>>(json::parse(*stored)));
+    co_return std::make_shared<const Snapshot>(std::move(token),
+                                               json::from_value<std::vector<StreamId>>(json::parse(*stored)));
 }
 
 asio::awaitable<LiveBoard::RankedPage> LiveBoard::ranked(std::optional<std::string> cursor,
@@ -333,9 +334,8 @@ asio::awaitable<LiveBoard::RankedPage> LiveBoard::ranked(std::optional<std::stri
     const auto& order = snapshot->streams;
     const std::size_t begin = std::min(offset, order.size());
     const std::size_t end = std::min(order.size(), begin + static_cast<std::size_t>(limit));
-    for (std::size_t i = begin; i < end; ++i) {
-        if (const auto stream = StreamId::parse(order[i])) page.streams.push_back(*stream);
-    }
+    page.streams.assign(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                        order.begin() + static_cast<std::ptrdiff_t>(end));
     if (end < order.size())
         page.next_cursor = paging::encode_cursor(live_list, {snapshot->token, std::to_string(end)});
     co_return page;
