@@ -140,7 +140,6 @@ TEST_F(ServerLimits, a_connection_too_many_is_503) {
 }
 
 // ---- Deadlines
-// ----------------------------------------------------------------------------------------------------
 
 TEST_F(ServerLimits, a_header_that_does_not_end_is_408) {
     start({.header_timeout = 200ms});
@@ -216,7 +215,6 @@ TEST_F(ServerLimits, a_handlers_time_is_its_own) {
 }
 
 // ---- Upgrades
-// -----------------------------------------------------------------------------------------------------
 
 constexpr const char* handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 
@@ -290,7 +288,6 @@ TEST_F(ServerUpgrade, a_cookie_from_another_sites_page_is_refused) {
 }
 
 // ---- The end
-// ------------------------------------------------------------------------------------------------------
 
 TEST(ServerStop, idle_connections_close_and_running_requests_are_answered) {
     Gate gate;

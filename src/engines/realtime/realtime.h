@@ -21,8 +21,7 @@
 namespace spaktok::realtime {
 
 // ---- Topics
-// ------------------------------------------------------------------------------------------------------ The
-// place of a message in a topic. Offsets grow by one from 1; a new epoch says that offsets began anew.
+// The place of a message in a topic. Offsets grow by one from 1; a new epoch says that offsets began anew.
 struct Position {
     std::string epoch;
     std::uint64_t offset = 0;
@@ -74,7 +73,6 @@ class Topics {
 };
 
 // ---- KeyValues
-// ---------------------------------------------------------------------------------------------------
 class KeyValues {
   public:
     virtual ~KeyValues() = default;
@@ -102,8 +100,7 @@ class KeyValues {
 };
 
 // ---- Counters
-// ---------------------------------------------------------------------------------------------------- Not
-// durable: rate limits, views on their way to storage.
+// Not durable: rate limits, views on their way to storage.
 class Counters {
   public:
     virtual ~Counters() = default;
@@ -116,9 +113,8 @@ class Counters {
 };
 
 // ---- Rankings
-// ---------------------------------------------------------------------------------------------------- Sorted
-// sets: highest score first, equal scores by member, descending. Not durable: rebuilt from the relational
-// engine.
+// Sorted sets: highest score first, equal scores by member, descending. Not durable: rebuilt from the
+// relational engine.
 struct Ranked {
     std::string member;
     double score = 0;
@@ -139,8 +135,7 @@ class Rankings {
 };
 
 // ---- Presence
-// ---------------------------------------------------------------------------------------------------- Who is
-// where, on which node; a node that stops refreshing is forgotten after 15 s.
+// Who is where, on which node; a node that stops refreshing is forgotten after 15 s.
 class Presence {
   public:
     virtual ~Presence() = default;

@@ -234,7 +234,6 @@ struct OpenOptions {
 std::unique_ptr<Database> open(const std::string& url, OpenOptions options);
 
 // ---- conversions
-// -------------------------------------------------------------------------------------------------
 template <>
 bool read_value<bool>(const Value&, std::string_view);
 template <>

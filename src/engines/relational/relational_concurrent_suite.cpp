@@ -195,7 +195,6 @@ TEST_P(RelationalContractConcurrent, TwoNodesMayMigrateTheSameDatabaseAtOnce) {
 }
 
 // ---- what a kill leaves
-// -------------------------------------------------------------------------------------------
 class RelationalDurability : public RelationalSamples {};
 
 asio::awaitable<void> write_and_tell(Database& database, Random& random, int pipe) {

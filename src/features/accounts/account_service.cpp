@@ -128,7 +128,6 @@ asio::awaitable<void> Service::State::prove_password(StoredUser user, Proof proo
 }
 
 // ---- the first administrator
-// ---------------------------------------------------------------------------------------
 bool Service::is_registration_open() const {
     return state_->options.registration == Registration::open;
 }
@@ -177,7 +176,6 @@ asio::awaitable<Account> Service::set_up(std::string token, NewAccount account) 
 }
 
 // ---- accounts
-// ------------------------------------------------------------------------------------------------------
 asio::awaitable<Account> Service::sign_up(NewAccount account) {
     if (co_await is_setup_required()) {
         throw Error(ErrorCode::forbidden, "This server has no administrator yet.",
@@ -281,7 +279,6 @@ asio::awaitable<void> Service::remove_picture(UserId user) {
 }
 
 // ---- for other features
-// --------------------------------------------------------------------------------------------
 asio::awaitable<std::unordered_map<UserId, KnownUser>> Service::State::look_up(std::vector<UserId> ids) {
     std::unordered_map<UserId, KnownUser> found;
     std::unordered_map<UserId, std::uint64_t> missing;  // with the cache's ticket
@@ -353,7 +350,6 @@ std::string Service::media_url(const std::string& path) const {
 }
 
 // ---- for the command line
-// ------------------------------------------------------------------------------------------
 asio::awaitable<void> Service::reset_password(std::string login, std::string new_password) {
     const auto user = co_await state_->existing_login(std::move(login));
     check_password(new_password, {.username = user.account.username, .email = user.account.email},

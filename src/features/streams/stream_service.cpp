@@ -405,7 +405,6 @@ asio::awaitable<void> Service::end_abandoned(std::function<bool(StreamId)> is_on
 }
 
 // ---- media::Authority
-// --------------------------------------------------------------------------------------------
 
 asio::awaitable<media::Publication> Service::authorize(std::string stream_key, std::string remote_address) {
     std::optional<UserId> owner;
