@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <sodium.h>
 
@@ -197,69 +198,77 @@ asio::awaitable<Stream> Service::finish(StreamId id) {
     co_return ended;
 }
 
+asio::awaitable<Service::Stretch> Service::read_live(std::optional<std::string> cursor, std::int64_t count) {
+    auto ranked = co_await options_.board.ranked(std::move(cursor), count);
+    Stretch stretch{.streams = {}, .next_cursor = std::move(ranked.next_cursor)};
+    for (auto& stream : co_await recent(std::move(ranked.streams))) {
+        if (stream.status == Status::live) stretch.streams.push_back({std::move(stream), {}});
+    }
+    co_return stretch;
+}
+
+asio::awaitable<Service::Stretch> Service::read_ended(std::optional<std::string> cursor, std::int64_t count) {
+    const auto parts = paging::decode_cursor(ended_list, 1, cursor);
+    const auto before = parts ? std::optional(id_of(parts->at(0))) : std::nullopt;
+    Stretch stretch;
+    for (auto& stream : co_await store_.page_ended(before, count)) {
+        auto after = paging::encode_cursor(ended_list, std::vector{stream.id.to_string()});
+        stretch.streams.push_back({std::move(stream), std::move(after)});
+    }
+    co_return stretch;
+}
+
+asio::awaitable<Service::Stretch> Service::read_scheduled(std::optional<std::string> cursor,
+                                                          std::int64_t count) {
+    StreamStore::ScheduledPosition from{options_.clock.now() - publish_before_schedule, StreamId{}};
+    if (const auto parts = paging::decode_cursor(scheduled_list, 2, cursor))
+        from = {time_of(parts->at(0)), id_of(parts->at(1))};
+    Stretch stretch;
+    for (auto& stream : co_await store_.page_scheduled(from, count)) {
+        auto after =
+            paging::encode_cursor(scheduled_list, {to_rfc3339(*stream.scheduled_for), stream.id.to_string()});
+        stretch.streams.push_back({std::move(stream), std::move(after)});
+    }
+    co_return stretch;
+}
+
+asio::awaitable<Service::Stretch> Service::read(Status status, std::optional<std::string> cursor,
+                                                std::int64_t count) {
+    if (status == Status::live) co_return co_await read_live(std::move(cursor), count);
+    auto stretch = status == Status::ended ? co_await read_ended(std::move(cursor), count)
+                                           : co_await read_scheduled(std::move(cursor), count);
+    if (std::cmp_equal(stretch.streams.size(), count)) stretch.next_cursor = stretch.streams.back().cursor;
+    co_return stretch;
+}
+
+asio::awaitable<void> Service::keep_followed(std::vector<Placed>& streams, UserId follower) {
+    std::vector<UserId> owners;
+    for (const auto& placed : streams)
+        owners.push_back(placed.stream.user_id);
+    const auto followed = co_await options_.graph.followed_among(follower, std::move(owners));
+    std::erase_if(streams, [&](const Placed& placed) { return !followed.contains(placed.stream.user_id); });
+}
+
 asio::awaitable<paging::Page<Stream>> Service::list(Status status, PageRequest request) {
     paging::Page<Stream> page;
-    std::optional<std::string> cursor = request.cursor;
+    page.next_cursor = std::move(request.cursor);
     std::int64_t scanned = 0;
-    const std::int64_t step = request.followed_by ? std::max(request.limit, scan_page_rows) : request.limit;
-    for (;;) {
-        std::vector<Stream> found;
-        std::vector<std::string> cursors;  // the place after each item
-        bool more = false;
-        if (status == Status::live) {
-            // Item by item the cursor of a snapshot is its offset: a page that was cut short goes on from the
-            // whole page.
-            auto ranked = co_await options_.board.ranked(cursor, request.limit);
-            for (auto& stream : co_await recent(std::move(ranked.streams))) {
-                if (stream.status == Status::live) found.push_back(std::move(stream));
-            }
-            more = ranked.next_cursor.has_value();
-            cursor = std::move(ranked.next_cursor);
-            scanned += request.limit;
-        } else if (status == Status::ended) {
-            const auto parts = paging::decode_cursor(ended_list, 1, cursor);
-            found =
-                co_await store_.page_ended(parts ? std::optional(id_of(parts->at(0))) : std::nullopt, step);
-            for (const auto& stream : found)
-                cursors.push_back(paging::encode_cursor(ended_list, std::vector{stream.id.to_string()}));
-            more = static_cast<std::int64_t>(found.size()) == step;
-            scanned += step;
-        } else {
-            const auto parts = paging::decode_cursor(scheduled_list, 2, cursor);
-            const StreamStore::ScheduledPosition after =
-                parts ? StreamStore::ScheduledPosition{time_of(parts->at(0)), id_of(parts->at(1))}
-                      : StreamStore::ScheduledPosition{options_.clock.now() - publish_before_schedule,
-                                                       StreamId{}};
-            found = co_await store_.page_scheduled(after, step);
-            for (const auto& stream : found) {
-                cursors.push_back(paging::encode_cursor(
-                    scheduled_list, {to_rfc3339(*stream.scheduled_for), stream.id.to_string()}));
-            }
-            more = static_cast<std::int64_t>(found.size()) == step;
-            scanned += step;
+    do {
+        const auto wanted = request.limit - static_cast<std::int64_t>(page.items.size());
+        const bool filters = request.followed_by && status != Status::live;
+        const auto count = filters ? std::max(wanted, scan_page_rows) : wanted;
+        auto stretch = co_await read(status, std::move(page.next_cursor), count);
+        scanned += count;
+        if (request.followed_by) co_await keep_followed(stretch.streams, *request.followed_by);
+        page.next_cursor = std::move(stretch.next_cursor);
+        if (std::cmp_greater(stretch.streams.size(), wanted)) {
+            stretch.streams.resize(static_cast<std::size_t>(wanted));
+            page.next_cursor = stretch.streams.back().cursor;
         }
-        std::unordered_set<UserId> followed;
-        if (request.followed_by) {
-            std::vector<UserId> owners;
-            for (const auto& stream : found)
-                owners.push_back(stream.user_id);
-            followed = co_await options_.graph.followed_among(*request.followed_by, std::move(owners));
-        }
-        for (std::size_t i = 0; i < found.size(); ++i) {
-            if (!cursors.empty()) cursor = cursors[i];
-            if (request.followed_by && !followed.contains(found[i].user_id)) continue;
-            page.items.push_back(std::move(found[i]));
-            if (!cursors.empty() && static_cast<std::int64_t>(page.items.size()) == request.limit) {
-                if (i + 1 < found.size()) more = true;
-                break;
-            }
-        }
-        const bool full = static_cast<std::int64_t>(page.items.size()) >= request.limit;
-        if (!more || full || !request.followed_by || scanned >= scan_rows_max) {
-            if (more) page.next_cursor = std::move(cursor);
-            co_return page;
-        }
-    }
+        for (auto& placed : stretch.streams)
+            page.items.push_back(std::move(placed.stream));
+    } while (page.next_cursor && std::cmp_less(page.items.size(), request.limit) && scanned < scan_rows_max);
+    co_return page;
 }
 
 asio::awaitable<paging::Page<Stream>> Service::list_of(UserId user, PageRequest request) {

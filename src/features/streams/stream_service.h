@@ -120,6 +120,23 @@ class Service final : public media::Authority {
     boost::asio::awaitable<void> on_thumbnail(StreamId stream, std::string blob_key) override;
 
   private:
+    // Some streams of a list, in its order, each with the cursor of the place after it. The live list has
+    // only that of the place after all of them.
+    struct Placed {
+        Stream stream;
+        std::string cursor;
+    };
+    struct Stretch {
+        std::vector<Placed> streams;
+        std::optional<std::string> next_cursor;
+    };
+    boost::asio::awaitable<Stretch> read(Status status, std::optional<std::string> cursor,
+                                         std::int64_t count);
+    boost::asio::awaitable<Stretch> read_live(std::optional<std::string> cursor, std::int64_t count);
+    boost::asio::awaitable<Stretch> read_ended(std::optional<std::string> cursor, std::int64_t count);
+    boost::asio::awaitable<Stretch> read_scheduled(std::optional<std::string> cursor, std::int64_t count);
+    boost::asio::awaitable<void> keep_followed(std::vector<Placed>& streams, UserId follower);
+
     // After the commit of every change of a stream.
     void changed(const Stream& stream);
     boost::asio::awaitable<Stream> finish(StreamId stream);

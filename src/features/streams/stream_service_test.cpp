@@ -218,6 +218,53 @@ TEST(StreamService, PagesOfLiveStreamsWalkOneSnapshot) {
               "invalid_argument invalid_cursor cursor");
 }
 
+TEST(StreamService, FirstPagesOfTheSameSecondShareASnapshotUntilAStreamBeginsOrEnds) {
+    StreamWorld world;
+    const auto ada = world.add_user("ada");
+    const auto bob = world.add_user("bob");
+    const StreamId first = world.publish(ada.id);
+    const StreamId second = world.publish(bob.id);
+    const auto first_of = [&] { return run(world.streams.list(Status::live, {.limit = 1})).items.at(0).id; };
+    const auto cursor_of = [&] { return run(world.streams.list(Status::live, {.limit = 1})).next_cursor; };
+    world.board.set_subscribers(first, 5);
+    run(world.board.tick());
+    EXPECT_EQ(first_of(), first);
+    const auto cursor = cursor_of();
+    world.board.set_subscribers(second, 9);
+    run(world.board.tick());
+    EXPECT_EQ(first_of(), first);
+    EXPECT_EQ(cursor_of(), cursor);
+    world.clock.advance(std::chrono::seconds(1));
+    EXPECT_EQ(first_of(), second);
+    const auto eve = world.add_user("eve");
+    world.publish(eve.id);
+    EXPECT_EQ(run(world.streams.list(Status::live, {})).items.size(), 3U);
+    run(world.streams.off_air(second, "gone"));
+    EXPECT_EQ(first_of(), first);
+}
+
+TEST(StreamService, WhatCrowdsAskForShowsOwnChangesAtOnceAndOthersAfterTwoSeconds) {
+    StreamWorld world;
+    const auto ada = world.add_user("ada");
+    const StreamId id = world.publish(ada.id);
+    EXPECT_EQ(run(world.streams.recent(id)).status, Status::live);
+    EXPECT_EQ(run(world.streams.live_of(ada.id)), id);
+    run(world.streams.update(ada.id, id, {.title = "Mine"}));
+    EXPECT_EQ(run(world.streams.recent(id)).title, "Mine");
+    constexpr relational::Statement rename{.name = "test_rename",
+                                           .sql = "UPDATE streams SET title = $1 WHERE id = $2",
+                                           .mode = relational::Mode::write};
+    run(world.database->query(rename, "Another node's", id));
+    EXPECT_EQ(run(world.streams.recent(id)).title, "Mine");
+    world.clock.advance(std::chrono::seconds(2));
+    EXPECT_EQ(run(world.streams.recent(id)).title, "Another node's");
+    run(world.streams.off_air(id, "gone"));
+    EXPECT_EQ(run(world.streams.recent(id)).status, Status::ended);
+    EXPECT_EQ(run(world.streams.live_of(ada.id)), std::nullopt);
+    const auto unknown = StreamId::make(world.clock.now(), world.random);
+    EXPECT_EQ(failure_of(world.streams.recent(unknown)), "not_found");
+}
+
 TEST(StreamService, ListsOfFollowedStreamsLoseNoneBetweenOthers) {
     StreamWorld world;
     const auto me = world.add_user("me_myself");
