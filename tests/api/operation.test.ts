@@ -132,6 +132,32 @@ describe('operation', () => {
     expect(await mine()).toHaveLength(1);
   });
 
+  it('never numbers a playlist back, although a crash loses its window', async () => {
+    const server = await start({ 'thumbnail-interval': '0s', 'reconnect-grace': '60s' });
+    const host = await set_up(server, 'operator_1');
+    const guest = new Visitor(server);
+    const key = await new_stream_key(host);
+    publishers.push(new Publisher(server, key));
+    const playback_url = await until('on air', async () => ok(await host.api.GET('/api/v1/users/me/stream')).stream?.playback_url);
+    const media = async () => await read_media(guest, (await read_master(guest, playback_url!)).media_url);
+    const before = await until('segments', async () => {
+      const now = await media();
+      return now.segments.length >= 2 ? now : undefined;
+    });
+    expect(before).toMatchObject({ media_sequence: 0, discontinuity_sequence: 0 });
+    await server.kill();
+    await Promise.all(publishers.splice(0).map((publisher) => publisher.kill()));
+    await server.start_again({ same_ports: true });
+    publishers.push(new Publisher(server, key));
+    const after = await until('segments again', async () => {
+      const now = await media().catch(() => undefined);
+      return now && now.segments.length >= 1 ? now : undefined;
+    });
+    expect(after.media_sequence).toBeGreaterThanOrEqual(before.media_sequence + before.segments.length);
+    expect(after.discontinuity_sequence).toBeGreaterThan(before.discontinuity_sequence);
+    expect(after.discontinuity_sequence).toBeLessThan(1000);
+  });
+
   it('finishes a stop although clients stay connected', async () => {
     const server = await start();
     const host = await set_up(server, 'operator_1');

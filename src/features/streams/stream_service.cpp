@@ -426,7 +426,8 @@ asio::awaitable<media::Publication> Service::authorize(std::string stream_key, s
     auto target = co_await current(*owner);
     if (!target) target = co_await make_for_publish(*owner);
     co_await store_.touch_key(*owner, options_.clock.now());
-    co_return media::Publication{.stream_id = target->id, .user_id = *owner};
+    co_return media::Publication{
+        .stream_id = target->id, .user_id = *owner, .live_since = target->started_at};
 }
 
 asio::awaitable<Stream> Service::make_for_publish(UserId user) {

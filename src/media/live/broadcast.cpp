@@ -23,13 +23,17 @@ constexpr std::chrono::seconds retry_interval{1};
 // for ever.
 constexpr int off_air_attempts_max = 30;
 
-// Numbers that only grow, over restarts too, without anything stored: a player that saw segment 100 before a
-// crash must not be offered another segment 100. A segment has more than a second, so seconds run ahead of
-// them.
-hls::Window::First first_numbers(Timestamp now) {
-    constexpr std::int64_t epoch = 1'700'000'000;
-    const auto seconds = std::max<std::int64_t>(0, to_unix_milliseconds(now) / 1000 - epoch);
-    return {.sequence = seconds, .timeline = seconds};
+// A broadcast counts from 0: players keep tables as long as the discontinuity sequence number, and hls.js
+// stands still where it is in the millions. One that was on air before (its window was lost in a crash) goes
+// on at its age in seconds, because a player that saw segment 100 must neither be offered another segment 100
+// nor a lower one (RFC 8216, 6.2.2). Segments have more than a second, so seconds run ahead of them; the
+// margin is for the shorter ones that publishers leave behind who drop and return.
+hls::Window::First first_numbers(const Publication& publication, Timestamp now) {
+    constexpr std::int64_t margin = 10;
+    if (!publication.live_since) return {};
+    const auto age = std::chrono::floor<std::chrono::seconds>(now - *publication.live_since);
+    const auto number = std::max<std::int64_t>(0, age.count()) + margin;
+    return {.sequence = number, .timeline = number};
 }
 
 bool is_final(ErrorCode code) {
@@ -47,8 +51,8 @@ Broadcast::Broadcast(Environment environment, Publication publication, std::size
       publication_(publication),
       home_thread_(home_thread),
       channel_(std::make_shared<hls::Channel>(
-          std::make_shared<hls::Window>(environment.window, first_numbers(environment.clock.now()),
-                                        environment.threads),
+          std::make_shared<hls::Window>(
+              environment.window, first_numbers(publication, environment.clock.now()), environment.threads),
           environment.clock, environment.random)),
       left_at_(environment.clock.steady_now()),
       wake_(environment.threads.context(home_thread)),

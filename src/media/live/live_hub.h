@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/io_threads.h"
 #include "base/random.h"
+#include "base/timestamp.h"
 #include "base/uuid.h"
 #include "engines/blob/blob_store.h"
 #include "http/router.h"
@@ -40,6 +41,9 @@ struct IngestStatus {
 struct Publication {
     StreamId stream_id;
     UserId user_id;
+    // Since when it is on air, where it is already: viewers may have been shown numbers that a hub which has
+    // no window of it does not know.
+    std::optional<Timestamp> live_since = std::nullopt;
 };
 
 // Implemented by the streams feature. Called on I/O threads.

@@ -72,24 +72,39 @@ TEST_F(LiveHubCourse, AWindowThatNobodyReturnsToEndsAfterTheGrace) {
     EXPECT_TRUE(std::filesystem::is_empty(keeping.state_directory)) << "an ended one is not kept";
 }
 
-TEST_F(LiveHubCourse, NumbersGoOnAfterACrash) {
+TEST_F(LiveHubCourse, ABroadcastCountsFromNothing) {
     start(options());
-    const auto first_number = [&] {
-        const auto text = playlist();
-        return std::stoll(text.substr(text.find("MEDIA-SEQUENCE:") + 15));
-    };
-    std::int64_t before = 0;
+    Publisher publisher(threads_, *hub_, "key");
+    publisher.publish(testing::usual());
+    const auto text = playlist();
+    EXPECT_THAT(text, HasSubstr("#EXT-X-MEDIA-SEQUENCE:0\n"));
+    EXPECT_THAT(text, HasSubstr("#EXT-X-DISCONTINUITY-SEQUENCE:0\n"));
+    EXPECT_THAT(text, HasSubstr("#EXT-X-MAP:URI=\"init-0.mp4\"\n"));
+    EXPECT_THAT(text, HasSubstr("\n0.m4s\n"));
+}
+
+TEST_F(LiveHubCourse, NumbersGoOnAheadOfWhatPlayersSawWhereTheWindowWasLost) {
+    start(options());
     {
         Publisher publisher(threads_, *hub_, "key");
         publisher.publish(testing::usual());
-        before = first_number();
+        EXPECT_THAT(playlist(), HasSubstr("#EXT-X-MEDIA-SEQUENCE:0\n"));
         stop();
     }
-    start(options());  // nothing was kept
+    // The Authority remembers that it is on air; the playlist so far ends below its age in seconds.
+    stream_.live_since = clock_.now() - 100s;
+    authority_.allow("key", stream_);
+    start(options());
     Publisher publisher(threads_, *hub_, "key");
     publisher.publish(testing::usual());
-    EXPECT_GE(first_number(), before);
-    EXPECT_GT(before, 1'000'000) << "seconds of the clock";
+    const auto text = playlist();
+    const auto number_after = [&](const std::string& tag) {
+        return std::stoll(text.substr(text.find(tag) + tag.size()));
+    };
+    for (const auto* tag : {"MEDIA-SEQUENCE:", "DISCONTINUITY-SEQUENCE:"}) {
+        EXPECT_GE(number_after(tag), 100) << tag;
+        EXPECT_LT(number_after(tag), 1'000) << tag;
+    }
 }
 
 TEST_F(LiveHubCourse, AfterTheStopNobodyIsAdmitted) {

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { Ingest } from '$lib/api/types';
 import { adviseOn, worst } from './ingest_advice';
 import { withoutCounting } from './player/playback.svelte';
-import { DiscontinuityNumbers } from './player/renumber';
 import { playerAction } from './player/shortcuts';
 import type { KeyPress } from './player/shortcuts';
 
@@ -63,25 +62,4 @@ describe('withoutCounting', () => {
     ['/live/1/media.m3u8?counted=0', '/live/1/media.m3u8?counted=0'],
     ['/live/1/7.m4s', '/live/1/7.m4s']
   ])('%s', (url, expected) => expect(withoutCounting(url)).toBe(expected));
-});
-
-describe('DiscontinuityNumbers', () => {
-  const playlist = (number: number) => `#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:95391791\n#EXT-X-DISCONTINUITY-SEQUENCE:${number}\n#EXTINF:2,\n1.m4s\n`;
-
-  it('count from the first number that was seen, and keep their steps', () => {
-    const numbers = new DiscontinuityNumbers();
-    expect(numbers.renumber(playlist(95_391_791))).toBe(playlist(0));
-    expect(numbers.renumber(playlist(95_391_791))).toBe(playlist(0));
-    expect(numbers.renumber(playlist(95_391_793))).toBe(playlist(2));
-  });
-
-  it('never go below nothing', () => {
-    const numbers = new DiscontinuityNumbers();
-    numbers.renumber(playlist(10));
-    expect(numbers.renumber(playlist(4))).toBe(playlist(0));
-  });
-
-  it('leave other playlists as they are', () => {
-    expect(new DiscontinuityNumbers().renumber('#EXTM3U\nmedia.m3u8\n')).toBe('#EXTM3U\nmedia.m3u8\n');
-  });
 });

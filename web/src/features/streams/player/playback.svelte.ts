@@ -1,7 +1,6 @@
 import type Hls from 'hls.js';
-import type { ErrorData, PlaylistLoaderConstructor } from 'hls.js';
+import type { ErrorData } from 'hls.js';
 import { recall, remember } from '$lib/storage';
-import { DiscontinuityNumbers } from './renumber';
 
 export type PlaybackState = 'loading' | 'playing' | 'paused' | 'stalled' | 'ended' | 'unsupported';
 
@@ -159,7 +158,6 @@ export class Playback {
       // as far as the window does.
       maxLiveSyncPlaybackRate: 1.06,
       backBufferLength: 90,
-      pLoader: playlistLoader(HlsPlayer),
       xhrSetup: (request, url) => request.open('GET', withoutCounting(url), true)
     });
     this.#hls = hls;
@@ -249,23 +247,6 @@ export class Playback {
     // Time moves: whatever "waiting" was told before is over.
     if (!video.paused && video.readyState >= 3 && this.state !== 'playing') this.#moved('playing');
   }
-}
-
-/** hls.js's own loader, with what it loads renumbered (see DiscontinuityNumbers). */
-function playlistLoader(HlsPlayer: typeof Hls): PlaylistLoaderConstructor {
-  const numbers = new DiscontinuityNumbers();
-  const Loader = HlsPlayer.DefaultConfig.loader;
-  return class extends Loader {
-    override load(...[context, config, callbacks]: Parameters<InstanceType<typeof Loader>['load']>): void {
-      super.load(context, config, {
-        ...callbacks,
-        onSuccess: (response, ...rest) => {
-          const data = typeof response.data === 'string' ? numbers.renumber(response.data) : response.data;
-          callbacks.onSuccess({ ...response, data }, ...rest);
-        }
-      });
-    }
-  } as unknown as PlaylistLoaderConstructor;
 }
 
 /** Apple's browsers play HLS best by themselves; others that claim to can do less than hls.js. */
