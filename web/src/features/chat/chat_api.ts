@@ -3,12 +3,13 @@ import type { Page } from '$lib/api/resource.svelte';
 import type { Message } from '$lib/api/types';
 
 const page_size = 50;
+export const page_size_max = 100;
 
 /** Newest first. */
-export function listMessages(room_id: string, cursor?: string): Promise<Page<Message>> {
+export function listMessages(room_id: string, cursor?: string, limit = page_size): Promise<Page<Message>> {
   return answered(
     api.GET('/api/v1/rooms/{room_id}/messages', {
-      params: { path: { room_id }, query: { limit: page_size, cursor } }
+      params: { path: { room_id }, query: { limit, cursor } }
     })
   );
 }

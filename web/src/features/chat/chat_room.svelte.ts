@@ -3,12 +3,14 @@ import type { Message } from '$lib/api/types';
 import { connection } from '$lib/realtime/connection.svelte';
 import type { TopicEvent } from '$lib/realtime/subscription';
 import { randomUuid } from '$lib/uuid';
-import { deleteMessage, listMessages } from './chat_api';
+import { deleteMessage, listMessages, page_size_max } from './chat_api';
 import { markDeleted, mergeMessages, rowsOf, trimmed, withoutSent } from './message_list';
 import type { Draft, Row } from './message_list';
 
 /** Kept in the page while someone follows the newest; scrolled up, nothing is dropped. */
 const kept_max = 4_000;
+/** How far back a message is looked for: 6,000 messages, more than are kept. */
+const pages_back_max = 60;
 
 /** One room's chat: its messages in their one order, and one's own on their way. */
 export class ChatRoom {
@@ -29,6 +31,8 @@ export class ChatRoom {
   #arrived: Message[] = [];
   #frame = 0;
   #follows_newest = true;
+  /** Done once older pages that are on their way have come. */
+  #reading: Promise<void> = Promise.resolve();
   #trimmed = false;
 
   constructor(room_id: string, user_id: () => string | undefined) {
@@ -82,18 +86,36 @@ export class ChatRoom {
     this.loading = false;
   };
 
+  /** One page further back than what is here. */
   load_older = async (): Promise<void> => {
-    if (this.loading_older || !this.has_older) return;
+    const before = this.#messages.length;
+    await this.#back_until(() => this.#messages.length > before);
+  };
+
+  /** Loads back to a message that someone answered, and all between. False: it is further back than is worth loading, or gone. */
+  async reach(message_id: string): Promise<boolean> {
+    await this.#reading;
+    let pages = 0;
+    const arrived = () => this.message(message_id) !== undefined;
+    if (!arrived()) await this.#back_until(() => arrived() || ++pages >= pages_back_max, page_size_max);
+    return arrived();
+  }
+
+  #back_until(enough: () => boolean, limit?: number): Promise<void> {
+    if (!this.loading_older && this.has_older) this.#reading = this.#read_back(enough, limit);
+    return this.#reading;
+  }
+
+  async #read_back(enough: () => boolean, limit?: number): Promise<void> {
     this.loading_older = true;
     try {
       // What was trimmed lies between the list and its cursor: then pages are read again from the newest.
       let cursor = this.#trimmed ? undefined : (this.#cursor ?? undefined);
-      const before = this.#messages.length;
       do {
-        const page = await listMessages(this.room_id, cursor);
+        const page = await listMessages(this.room_id, cursor, limit);
         cursor = page.next_cursor ?? undefined;
         this.#add(page.items);
-      } while (cursor !== undefined && this.#messages.length === before);
+      } while (cursor !== undefined && !enough());
       this.#cursor = cursor ?? null;
       this.#trimmed = false;
       this.problem = undefined;
@@ -101,7 +123,7 @@ export class ChatRoom {
       this.problem = Problem.from(error);
     }
     this.loading_older = false;
-  };
+  }
 
   /** The view says whether it shows the newest; only then may old ones be dropped. */
   set follows_newest(follows: boolean) {
