@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import { bitrate, clockDuration, compactCount, localDateTime, relativeTime } from './format';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bitrate, clockDuration, compactCount, dayAndTime, localDateTime, regionalLocale, relativeTime } from './format';
+
+// Whatever the machine that runs the tests prefers.
+vi.stubGlobal('navigator', { languages: ['en-US'] });
 
 describe('clockDuration', () => {
   it.each([
@@ -44,6 +47,29 @@ describe('relativeTime', () => {
     ['2026-01-30T10:00:00Z', 'yesterday'],
     ['2026-01-10T12:00:00Z', '3 weeks ago']
   ])('%s is %s', (time, shown) => expect(relativeTime(time, now)).toBe(shown));
+});
+
+describe('dayAndTime', () => {
+  beforeEach(() => void vi.stubGlobal('navigator', { languages: ['en-GB'] }));
+  afterEach(() => void vi.stubGlobal('navigator', { languages: ['en-US'] }));
+  const at = (day: number, hour: number, minute = 0) => new Date(2026, 2, day, hour, minute);
+  const now = at(10, 23, 30).getTime();
+  it.each([
+    [at(10, 23, 59), 'Today at 23:59'],
+    [at(11, 0, 0), 'Tomorrow at 00:00'],
+    [at(11, 23, 59), 'Tomorrow at 23:59'],
+    [at(12, 0, 5), 'Thu 12 Mar at 00:05'],
+    [at(9, 8), 'Yesterday at 08:00']
+  ])('%s is %s', (time, shown) => expect(dayAndTime(time.toISOString(), now)).toBe(shown));
+});
+
+describe('regionalLocale', () => {
+  it.each([
+    ['en', ['de-AT', 'en-GB', 'en-US'], 'en-GB'],
+    ['en', ['EN-au'], 'EN-au'],
+    ['en', ['de-AT', 'eng'], 'en'],
+    ['de', [], 'de']
+  ])('%s with %j is %s', (locale, preferred, chosen) => expect(regionalLocale(locale, preferred)).toBe(chosen));
 });
 
 describe('localDateTime', () => {

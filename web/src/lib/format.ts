@@ -1,12 +1,24 @@
+import { m } from '$lib/paraglide/messages.js';
 import { getLocale } from '$lib/paraglide/runtime.js';
 
 const formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
+
+/**
+ * The reader's own form of the page's language: who reads English in Britain has a 24-hour clock and the day before the month.
+ */
+export function regionalLocale(locale: string, preferred: readonly string[]): string {
+  return preferred.find((tag) => tag.toLowerCase().split('-')[0] === locale.toLowerCase().split('-')[0]) ?? locale;
+}
+
+function currentLocale(): string {
+  return regionalLocale(getLocale(), globalThis.navigator?.languages ?? []);
+}
 
 function cached<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>(
   key: string,
   make: (locale: string) => T
 ): T {
-  const locale = getLocale();
+  const locale = currentLocale();
   const name = `${locale} ${key}`;
   let format = formats.get(name);
   if (!format) formats.set(name, (format = make(locale)));
@@ -71,19 +83,28 @@ export function timeOfDay(time: string): string {
   return cached('time', (locale) => new Intl.DateTimeFormat(locale, { timeStyle: 'short' })).format(new Date(time));
 }
 
-/** "Tue, 4 Mar, 14:05". */
-export function dayAndTime(time: string): string {
-  return cached(
-    'day and time',
-    (locale) =>
-      new Intl.DateTimeFormat(locale, {
-        weekday: 'short',
-        day: 'numeric',
-        month: 'short',
-        hour: 'numeric',
-        minute: '2-digit'
-      })
-  ).format(new Date(time));
+/** "Tomorrow at 14:05" for the days about `now`, else "Tue 4 Mar at 14:05". In the reader's time zone. */
+export function dayAndTime(time: string, now: number = Date.now()): string {
+  const days = calendarDays(new Date(now), new Date(time));
+  const day =
+    Math.abs(days) <= 1
+      ? cached('relative', (locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })).format(days, 'day')
+      : cached(
+          'day',
+          (locale) => new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', month: 'short' })
+        ).format(new Date(time));
+  return m.day_at_time({ day: capitalized(day), time: timeOfDay(time) });
+}
+
+/** Midnights between two moments. A day with a clock change is not 24 hours long, so the dates are counted, not the hours. */
+function calendarDays(from: Date, to: Date): number {
+  const day = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000;
+  return day(to) - day(from);
+}
+
+function capitalized(text: string): string {
+  const [first = '', ...rest] = text;
+  return first.toLocaleUpperCase(currentLocale()) + rest.join('');
 }
 
 export function monthAndYear(time: string): string {
@@ -95,7 +116,7 @@ export function monthAndYear(time: string): string {
 /** The name of a country or language in the reader's own language, where the platform knows it. */
 export function displayName(kind: 'region' | 'language', code: string): string {
   try {
-    return new Intl.DisplayNames([getLocale()], { type: kind }).of(code) ?? code;
+    return new Intl.DisplayNames([currentLocale()], { type: kind }).of(code) ?? code;
   } catch {
     return code;
   }

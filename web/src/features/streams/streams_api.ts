@@ -12,10 +12,26 @@ export function listStreams(
   return answered(api.GET('/api/v1/streams', { params: { query: { ...query, cursor } } }));
 }
 
-export function listStreamsOf(username: string, cursor?: string): Promise<Page<Stream>> {
+export function listStreamsOf(username: string, cursor?: string, limit?: number): Promise<Page<Stream>> {
   return answered(
-    api.GET('/api/v1/users/{username}/streams', { params: { path: { username }, query: { cursor } } })
+    api.GET('/api/v1/users/{username}/streams', { params: { path: { username }, query: { cursor, limit } } })
   );
+}
+
+const page_length_max = 100;
+/** A user has at most so many streams that are not yet live. */
+const waiting_streams_max = 20;
+
+/** What someone has scheduled, the soonest first. Streams that ended may lie between, so all pages are read until none can be missing. */
+export async function listScheduledOf(username: string): Promise<Stream[]> {
+  const scheduled: Stream[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await listStreamsOf(username, cursor, page_length_max);
+    scheduled.push(...page.items.filter((stream) => stream.status === 'scheduled' && stream.scheduled_for));
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined && scheduled.length < waiting_streams_max);
+  return scheduled.sort((one, other) => one.scheduled_for!.localeCompare(other.scheduled_for!));
 }
 
 export function getStream(stream_id: string): Promise<Stream> {
