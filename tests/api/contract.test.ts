@@ -98,5 +98,6 @@ describe('the contract', () => {
       rtmp_url: `rtmp://localhost:${server.rtmp_port}/live`,
     });
     expect(instance.limits).toMatchObject({ message_length_max: 2000, picture_bytes_max: 5 * 1024 * 1024 });
+    expect(instance.reserved_usernames).toContain('admin');
   });
 });

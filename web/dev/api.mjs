@@ -114,7 +114,7 @@ const stream_order = {
 };
 
 const routes = [
-  ['GET', /^\/instance$/, ({ world }) => [200, { name: 'Spaktok', version: 'mock', registration: 'open', setup_required: world.empty === true && world.users.every((user) => user.role !== 'admin'), rtmp_url, public_url: 'http://127.0.0.1', limits }]],
+  ['GET', /^\/instance$/, ({ world }) => [200, { name: 'Spaktok', version: 'mock', registration: 'open', setup_required: world.empty === true && world.users.every((user) => user.role !== 'admin'), rtmp_url, public_url: 'http://127.0.0.1', limits, reserved_usernames: ['admin', 'spaktok'] }]],
   ['POST', /^\/setup$/, (context) => (context.body.token === 'setup' ? signUp(context, 'admin') : refuse(403, 'invalid_setup_token', 'Not the token that was printed last.'))],
   ['POST', /^\/users$/, (context) => signUp(context, 'user')],
   ['POST', /^\/sessions$/, (context) => {

@@ -113,6 +113,10 @@ std::string lower(std::string_view text) {
     return result;
 }
 
+std::span<const std::string_view> reserved_username_list() {
+    return reserved_usernames;
+}
+
 bool is_reserved_username(std::string_view username) {
     return std::ranges::binary_search(reserved_usernames, lower(username));
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,8 @@ struct AccountChanges {
 // case, shown as typed.
 std::string checked_username(std::string_view username);
 bool is_reserved_username(std::string_view username);
+// In lower case, sorted.
+std::span<const std::string_view> reserved_username_list();
 // local@domain as browsers check it (HTML's definition of a valid e-mail address), with a dot in the domain,
 // ASCII only.
 std::string checked_email(std::string_view email);

@@ -255,10 +255,16 @@ void add_instance_route(http::Router& router, Service& service, InstanceFacts fa
         {"skill_length_max", skill_length_max},       {"picture_bytes_max", picture_bytes_max}};
     for (const auto& [name, value] : facts.limits)
         limits[name] = value;
-    json::Object known{
-        {"name", facts.name},          {"version", facts.version},
-        {"rtmp_url", facts.rtmp_url},  {"public_url", facts.public_url},
-        {"limits", std::move(limits)}, {"registration", service.is_registration_open() ? "open" : "closed"}};
+    json::Array reserved;
+    for (const std::string_view name : reserved_username_list())
+        reserved.emplace_back(name);
+    json::Object known{{"name", facts.name},
+                       {"version", facts.version},
+                       {"rtmp_url", facts.rtmp_url},
+                       {"public_url", facts.public_url},
+                       {"limits", std::move(limits)},
+                       {"registration", service.is_registration_open() ? "open" : "closed"},
+                       {"reserved_usernames", std::move(reserved)}};
     router.add(Method::get, "/api/v1/instance", {.operation_id = "get_instance"},
                [&service, known = std::move(known)](Request&) -> asio::awaitable<Response> {
                    json::Object answer = known;

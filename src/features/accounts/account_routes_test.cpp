@@ -140,6 +140,15 @@ TEST(AccountRoutes, SetUpTheServerOnceWithItsLink) {
     EXPECT_EQ(instance.body.at("limits").at("username_length_max"), 30);
 }
 
+TEST(InstanceRoute, NamesEachReservedUsername) {
+    World world;
+    const auto instance = world.call(Method::get, "/api/v1/instance");
+    const json::Array& names = instance.body.at("reserved_usernames").as_array();
+    EXPECT_EQ(names.size(), reserved_username_list().size());
+    for (const json::Value& name : names)
+        EXPECT_TRUE(is_reserved_username(name.as_string()));
+}
+
 // ---- sessions
 TEST(SessionRoutes, ListTheOneUsedLastFirstAndMarkTheCurrentOne) {
     World world;
