@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/park.h"
 
 namespace spaktok {
 
@@ -37,6 +38,18 @@ bool WorkerPool::try_post(std::function<void()> task) {
     }
     ready_.notify_one();
     return true;
+}
+
+boost::asio::awaitable<void> WorkerPool::submit(std::function<void()> task, std::exception_ptr& refused) {
+    co_await park([&](Resume resume) {
+        const bool queued = try_post([task = std::move(task), resume] {
+            task();
+            resume();
+        });
+        if (queued) return;
+        refused = std::make_exception_ptr(queue_full());
+        resume();
+    });
 }
 
 std::size_t WorkerPool::queued() const {

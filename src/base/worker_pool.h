@@ -15,12 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/error.h"
 
@@ -44,42 +39,10 @@ class WorkerPool {
     template <class Job>
     boost::asio::awaitable<std::invoke_result_t<Job>> run(Job job) {
         using Result = std::invoke_result_t<Job>;
-        using Slot = std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>>;
-        auto outcome = std::make_shared<std::pair<std::exception_ptr, Slot>>();
-        co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
-            [this, outcome](auto handler, Job work) {
-                auto executor = boost::asio::get_associated_executor(handler);
-                auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
-                // The guard keeps the caller's io_context running while only the pool has something to do. It
-                // goes along with the handler: once that has run, the io_context may be gone.
-                auto resume = [waiting, guard = boost::asio::make_work_guard(executor)]() mutable {
-                    auto home = guard.get_executor();
-                    boost::asio::post(home, [waiting, guard = std::move(guard)]() mutable {
-                        guard.reset();
-                        std::move (*waiting)();
-                    });
-                };
-                auto shared_work = std::make_shared<Job>(std::move(work));
-                const bool queued = try_post([shared_work, outcome, resume]() mutable {
-                    try {
-                        if constexpr (std::is_void_v<Result>) {
-                            (*shared_work)();
-                        } else {
-                            outcome->second.emplace((*shared_work)());
-                        }
-                    } catch (...) {
-                        outcome->first = std::current_exception();
-                    }
-                    resume();
-                });
-                if (!queued) {
-                    outcome->first = std::make_exception_ptr(queue_full());
-                    resume();
-                }
-            },
-            boost::asio::use_awaitable, std::move(job));
-        if (outcome->first) std::rethrow_exception(outcome->first);
-        if constexpr (!std::is_void_v<Result>) co_return std::move(*outcome->second);
+        auto work = std::make_shared<Work<Job, Result>>(std::move(job));
+        co_await submit([work] { work->run(); }, work->error);
+        if (work->error) std::rethrow_exception(std::exchange(work->error, nullptr));
+        if constexpr (!std::is_void_v<Result>) co_return std::move(*work->result);
     }
 
     // False when the queue is full. Nobody waits for the task, and it must not throw.
@@ -88,6 +51,28 @@ class WorkerPool {
     std::size_t queued() const;
 
   private:
+    // Shared by the caller and the pool's thread, whichever lets go of it last.
+    template <class Job, class Result>
+    struct Work {
+        explicit Work(Job what) : job(std::move(what)) {}
+        void run() {
+            try {
+                if constexpr (std::is_void_v<Result>) {
+                    job();
+                } else {
+                    result.emplace(job());
+                }
+            } catch (...) {
+                error = std::current_exception();
+            }
+        }
+        Job job;
+        std::exception_ptr error;
+        std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>> result{};
+    };
+
+    // Returns when `task` has run, or at once, with `refused` set, when the queue is full.
+    boost::asio::awaitable<void> submit(std::function<void()> task, std::exception_ptr& refused);
     Error queue_full() const;
     void work();
 

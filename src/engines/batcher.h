@@ -22,7 +22,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "engines/park.h"
+#include "base/park.h"
 
 namespace spaktok::engines {
 

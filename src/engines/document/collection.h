@@ -112,6 +112,8 @@ class Store {
     virtual boost::asio::awaitable<std::optional<json::Object>> update_one(std::string_view collection,
                                                                            Filter filter, Update update,
                                                                            bool upsert) = 0;
+    // Changes every document that matched when it began and still does, and returns how many. Not one
+    // transaction: after an error, or a kill, some are changed and some are not.
     virtual boost::asio::awaitable<std::int64_t> update_many(std::string_view collection, Filter filter,
                                                              Update update) = 0;
     virtual boost::asio::awaitable<std::int64_t> remove(std::string_view collection, Filter filter) = 0;

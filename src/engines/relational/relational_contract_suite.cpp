@@ -2,11 +2,9 @@
 
 #include <cmath>
 #include <limits>
-#include <mutex>
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include "base/random.h"
 #include "engines/relational/migrations.h"
@@ -31,50 +29,10 @@ CREATE TABLE samples (
 
 }  // namespace
 
-SqlitePlace::SqlitePlace() {
-    auto pattern = (std::filesystem::temp_directory_path() / "spaktok-relational-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
-}
-SqlitePlace::~SqlitePlace() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-}
-
 std::vector<Adapter> all_adapters() {
     return {
-        {"Sqlite", [] { return std::make_unique<SqlitePlace>(); }},
+        {"Sqlite", [] { return std::make_unique<FolderPlace>("sqlite:", "test.db"); }},
     };
-}
-
-namespace {
-
-struct SpareContexts {
-    std::mutex mutex;
-    std::vector<std::unique_ptr<asio::io_context>> contexts;
-    static SpareContexts& all() {
-        static SpareContexts spare;
-        return spare;
-    }
-};
-
-}  // namespace
-
-BorrowedContext::BorrowedContext() {
-    auto& spare = SpareContexts::all();
-    const std::lock_guard lock(spare.mutex);
-    if (spare.contexts.empty()) {
-        context_ = std::make_unique<asio::io_context>(1);
-        return;
-    }
-    context_ = std::move(spare.contexts.back());
-    spare.contexts.pop_back();
-    context_->restart();
-}
-BorrowedContext::~BorrowedContext() {
-    auto& spare = SpareContexts::all();
-    const std::lock_guard lock(spare.mutex);
-    spare.contexts.push_back(std::move(context_));
 }
 
 void RelationalContract::script(std::string sqlite, std::string postgres) {

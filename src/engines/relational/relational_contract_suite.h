@@ -2,53 +2,27 @@
 // in all_adapters() with what makes a place for a test's data.
 #pragma once
 
-#include <filesystem>
-#include <functional>
+#include <cstdint>
 #include <memory>
-#include <optional>
-#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "engines/relational/database.h"
+#include "engines/testing/testing.h"
 
 namespace spaktok::relational::contract {
 
-// Where one test's data is; empty at first, removed when destroyed.
-class Place {
-  public:
-    virtual ~Place() = default;
-    // May be opened several times at once, also by several processes.
-    virtual std::string url() const = 0;
-};
-
-// A folder of its own below the system's temporary one.
-class SqlitePlace final : public Place {
-  public:
-    SqlitePlace();
-    ~SqlitePlace() override;
-    SqlitePlace(const SqlitePlace&) = delete;
-    SqlitePlace& operator=(const SqlitePlace&) = delete;
-    std::string url() const override { return "sqlite:" + file().string(); }
-    std::filesystem::path file() const { return folder_ / "test.db"; }
-
-  private:
-    std::filesystem::path folder_;
-};
-
-struct Adapter {
-    std::string name;
-    std::function<std::unique_ptr<Place>()> make_place;
-
-    friend void PrintTo(const Adapter& adapter, std::ostream* out) { *out << adapter.name; }
-};
+using engines::testing::Adapter;
+using engines::testing::adapter_name;
+using engines::testing::BorrowedContext;
+using engines::testing::FolderPlace;
+using engines::testing::Place;
+using engines::testing::run;
 
 inline constexpr Statement insert_sample{
     .name = "insert_sample",
@@ -68,43 +42,6 @@ inline constexpr Statement count_samples{.name = "count_samples",
                                          .sql = "SELECT count(*) AS samples FROM samples"};
 
 std::vector<Adapter> all_adapters();
-inline const auto adapter_name = [](const testing::TestParamInfo<Adapter>& info) { return info.param.name; };
-
-// An io_context for a test's thread. They are used again and never destroyed while the program runs: an
-// engine's thread may still be on its way out of the call that woke the caller.
-class BorrowedContext {
-  public:
-    BorrowedContext();
-    ~BorrowedContext();
-    BorrowedContext(const BorrowedContext&) = delete;
-    BorrowedContext& operator=(const BorrowedContext&) = delete;
-    boost::asio::io_context& operator*() { return *context_; }
-    boost::asio::io_context* operator->() { return context_.get(); }
-
-  private:
-    std::unique_ptr<boost::asio::io_context> context_;
-};
-
-// Runs the work to its end on the calling thread and returns or throws what it does.
-template <class T>
-T run(boost::asio::awaitable<T> work) {
-    BorrowedContext context;
-    std::exception_ptr thrown;
-    if constexpr (std::is_void_v<T>) {
-        boost::asio::co_spawn(*context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
-        context->run();
-        if (thrown) std::rethrow_exception(thrown);
-    } else {
-        std::optional<T> result;
-        boost::asio::co_spawn(*context, std::move(work), [&](std::exception_ptr error, T value) {
-            thrown = error;
-            if (!error) result.emplace(std::move(value));
-        });
-        context->run();
-        if (thrown) std::rethrow_exception(thrown);
-        return std::move(*result);
-    }
-}
 
 // The error that the work throws; fails the test where it throws none.
 template <class T>

@@ -1,6 +1,6 @@
 #include "engines/sqlite/group_writer.h"
 
-#include <atomic>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <vector>
@@ -175,6 +175,71 @@ TEST_F(GroupWriterTest, StopCommitsWhatIsQueuedAndRefusesWhatComesLater) {
     EXPECT_EQ(count_rows(place_), 1);
     EXPECT_EQ(error_of(writer_.run([](Connection& connection) { insert(connection, 2); })),
               ErrorCode::unavailable);
+}
+
+TEST_F(GroupWriterTest, CutsTheLogWhenAsked) {
+    writer_.run_blocking([](Connection& connection) { insert(connection, 1); });
+    const std::string log = place_.path().string() + "-wal";
+    EXPECT_GT(std::filesystem::file_size(log), 0u);
+    writer_.truncate_log();
+    EXPECT_TRUE(engines::testing::eventually([&] { return std::filesystem::file_size(log) == 0; }));
+    EXPECT_EQ(count_rows(place_), 1);
+}
+
+TEST_F(GroupWriterTest, LeavesTheLogToWhoReadsIt) {
+    writer_.run_blocking([](Connection& connection) { insert(connection, 1); });
+    Connection reader = open_rows(place_);
+    Rows reading = reader.query("SELECT id FROM rows");
+    ASSERT_TRUE(reading.next());
+    writer_.run_blocking([](Connection& connection) { insert(connection, 2); });
+    writer_.truncate_log();
+    writer_.run_blocking([](Connection& connection) { insert(connection, 3); });
+    EXPECT_GT(std::filesystem::file_size(place_.path().string() + "-wal"), 0u);
+    EXPECT_FALSE(reading.next());
+    EXPECT_EQ(count_rows(place_), 3);
+}
+
+TEST(SqliteConnectionTest, EndsAStatementThatCostsMoreThanItMay) {
+    Connection connection({.path = ":memory:"});
+    const std::string_view sum =
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
+        "SELECT sum(n) FROM numbers";
+    Rows rows = connection.query(sum, 100'000);
+    connection.limit_operations(20'000);
+    try {
+        rows.next();
+        FAIL() << "was not ended";
+    } catch (const Failure& failure) {
+        EXPECT_EQ(failure.code(), ErrorCode::deadline_exceeded);
+    }
+    Rows unlimited = connection.query(sum, 100'000);
+    EXPECT_TRUE(unlimited.next());
+}
+
+TEST(SqliteConnectionTest, KeepsWhatWasAttachedToAStatement) {
+    Connection connection({.path = ":memory:"});
+    int made = 0;
+    const auto make = [&](const Rows& rows) {
+        ++made;
+        return std::string(rows.column_name(0));
+    };
+    for (int time = 0; time < 3; ++time)
+        EXPECT_EQ(connection.query("SELECT 1 AS one").attached<std::string>(make), "one");
+    EXPECT_EQ(made, 1);
+}
+
+TEST(SqliteConnectionTest, RefusesWhatIsNotOneStatementOrWritesOnAReader) {
+    const FolderPlace place("", "rows.db");
+    open_rows(place);
+    Connection reader({.path = place.path().string(), .access = Connection::Access::read_only});
+    for (const char* sql : {"", "-- nothing", "SELECT 1; SELECT 2", "DELETE FROM rows"}) {
+        try {
+            reader.query(sql);
+            ADD_FAILURE() << sql;
+        } catch (const Failure& failure) {
+            EXPECT_EQ(failure.code(), ErrorCode::internal) << sql;
+        }
+    }
 }
 
 TEST(SqliteConnectionTest, KeepsAStatementThatIsInUseApartFromItsSecondRun) {

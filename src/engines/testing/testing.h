@@ -7,7 +7,6 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -17,7 +16,6 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -70,31 +68,25 @@ class BorrowedContext {
     BorrowedContext(const BorrowedContext&) = delete;
     BorrowedContext& operator=(const BorrowedContext&) = delete;
     boost::asio::io_context& operator*() { return *context_; }
+    boost::asio::io_context* operator->() { return context_.get(); }
 
   private:
     std::unique_ptr<boost::asio::io_context> context_;
 };
 
-// Runs the work to its end on the calling thread and returns or throws what it does.
+// Runs the work to its end on the calling thread; throws what it does.
+void run(boost::asio::awaitable<void> work);
+
+template <class T>
+boost::asio::awaitable<void> keep_result(boost::asio::awaitable<T> work, std::optional<T>& result) {
+    result.emplace(co_await std::move(work));
+}
+// The same for work with a result. One coroutine a type, so that Asio's own machinery is compiled once.
 template <class T>
 T run(boost::asio::awaitable<T> work) {
-    BorrowedContext borrowed;
-    boost::asio::io_context& context = *borrowed;
-    std::exception_ptr thrown;
-    if constexpr (std::is_void_v<T>) {
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
-        context.run();
-        if (thrown) std::rethrow_exception(thrown);
-    } else {
-        std::optional<T> result;
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
-            thrown = error;
-            if (!error) result.emplace(std::move(value));
-        });
-        context.run();
-        if (thrown) std::rethrow_exception(thrown);
-        return std::move(*result);
-    }
+    std::optional<T> result;
+    run(keep_result(std::move(work), result));
+    return std::move(*result);
 }
 
 // The code of the error that the work throws; fails the test where it throws none.
@@ -118,9 +110,14 @@ class ContextThread {
     ContextThread();
     ~ContextThread();  // runs what was posted, then joins
     boost::asio::io_context& context() { return context_; }
-    // Runs the work on the thread and waits for it.
+    // Runs the work on the thread and waits for it; throws what it does.
+    void run(boost::asio::awaitable<void> work);
     template <class T>
-    T run(boost::asio::awaitable<T> work);
+    T run(boost::asio::awaitable<T> work) {
+        std::optional<T> result;
+        run(keep_result(std::move(work), result));
+        return std::move(*result);
+    }
     // Returns when everything posted before has run.
     void settle();
     void call(std::function<void()> work);
@@ -130,30 +127,6 @@ class ContextThread {
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
     std::thread thread_;
 };
-
-template <class T>
-T ContextThread::run(boost::asio::awaitable<T> work) {
-    std::promise<void> done;
-    std::exception_ptr thrown;
-    if constexpr (std::is_void_v<T>) {
-        boost::asio::co_spawn(context_, std::move(work), [&](std::exception_ptr error) {
-            thrown = error;
-            done.set_value();
-        });
-        done.get_future().wait();
-        if (thrown) std::rethrow_exception(thrown);
-    } else {
-        std::optional<T> result;
-        boost::asio::co_spawn(context_, std::move(work), [&](std::exception_ptr error, T value) {
-            thrown = error;
-            if (!error) result.emplace(std::move(value));
-            done.set_value();
-        });
-        done.get_future().wait();
-        if (thrown) std::rethrow_exception(thrown);
-        return std::move(*result);
-    }
-}
 
 // Runs `body(thread)` on so many threads at once.
 void in_parallel(int threads, const std::function<void(int)>& body);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +62,14 @@ BorrowedContext::~BorrowedContext() {
     back.contexts.push_back(std::move(context_));
 }
 
+void run(boost::asio::awaitable<void> work) {
+    BorrowedContext context;
+    std::exception_ptr thrown;
+    boost::asio::co_spawn(*context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
+    context->run();
+    if (thrown) std::rethrow_exception(thrown);
+}
+
 bool eventually(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!condition()) {
@@ -75,6 +84,13 @@ ContextThread::ContextThread() : guard_(context_.get_executor()), thread_([this]
 ContextThread::~ContextThread() {
     guard_.reset();
     thread_.join();
+}
+
+void ContextThread::run(boost::asio::awaitable<void> work) {
+    std::promise<std::exception_ptr> done;
+    boost::asio::co_spawn(context_, std::move(work),
+                          [&](std::exception_ptr error) { done.set_value(error); });
+    if (const auto thrown = done.get_future().get()) std::rethrow_exception(thrown);
 }
 
 void ContextThread::call(std::function<void()> work) {

@@ -1,5 +1,7 @@
 #include "engines/document/sqlite/sqlite_store.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -82,47 +84,32 @@ void write_changed(Connection& connection, const std::string& table, const Encod
     connection.run("UPDATE " + table + " SET body = ? WHERE id = ?", encoded.body, encoded.id);
 }
 
+// False where the document is gone by now, or matches no more.
+bool update_if_it_matches(Connection& connection, const std::string& table, const DocumentShape& shape,
+                          const std::string& id, const Where& where, const Update& update) {
+    Where this_one{.sql = "id=? AND (" + where.sql + ")", .values = {id}};
+    this_one.values.insert(this_one.values.end(), where.values.begin(), where.values.end());
+    auto document = first_match(connection, table, this_one);
+    if (!document) return false;
+    write_changed(connection, table, encode_with_id(apply(*std::move(document), update), shape));
+    return true;
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(Options options)
     : writer_(Connection({.path = options.path}),
               {.name = "documents", .queue_jobs_max = options.queued_writes_max}),
-      readers_({.name = "documents_read",
+      readers_({.path = options.path, .access = Connection::Access::read_only},
+               {.name = "documents_read",
                 .threads = options.read_threads,
-                .queue_jobs_max = options.queued_reads_max}) {
-    for (std::size_t i = 0; i < options.read_threads; ++i) {
-        idle_.push_back(std::make_unique<Connection>(
-            Connection::Options{.path = options.path, .access = Connection::Access::read_only}));
-    }
-}
+                .queue_jobs_max = options.queued_reads_max}) {}
 
 SqliteStore::KnownPointer SqliteStore::known(std::string_view collection) const {
     const std::shared_lock lock(known_mutex_);
     const auto found = known_.find(collection);
     SPAKTOK_ASSERT(found != known_.end());  // ensure() comes before use
     return found->second;
-}
-
-template <class Job>
-asio::awaitable<std::invoke_result_t<Job, Connection&>> SqliteStore::read(Job job) {
-    return readers_.run([this, work = std::move(job)] {
-        std::unique_ptr<Connection> connection;
-        {
-            const std::scoped_lock lock(idle_mutex_);
-            SPAKTOK_ASSERT(!idle_.empty());
-            connection = std::move(idle_.back());
-            idle_.pop_back();
-        }
-        struct Return {
-            SqliteStore& store;
-            std::unique_ptr<Connection>& connection;
-            ~Return() {
-                const std::scoped_lock lock(store.idle_mutex_);
-                store.idle_.push_back(std::move(connection));
-            }
-        } give_back{*this, connection};
-        return work(*connection);
-    });
 }
 
 asio::awaitable<void> SqliteStore::ensure(std::string collection, DocumentShape shape,
@@ -189,7 +176,7 @@ asio::awaitable<std::vector<json::Object>> SqliteStore::find(std::string_view co
     where.values.emplace_back(options.limit);
     std::string sql =
         "SELECT body FROM " + in->table + " WHERE " + where.sql + order_by(options.sort) + " LIMIT ?";
-    co_return co_await read(
+    co_return co_await readers_.run(
         [text = std::move(sql), values = std::move(where.values)](Connection& connection) {
             Rows rows = connection.query(text);
             bind(rows, values);
@@ -238,22 +225,26 @@ asio::awaitable<std::int64_t> SqliteStore::update_many(std::string_view collecti
     const auto in = known(collection);
     check_filter(filter);
     check_update(update);
-    Where where = translate(filter, in->shape);
-    co_return co_await writer_.run(
-        [in, where = std::move(where), update = std::move(update)](Connection& connection) {
-            return naming_duplicates(in->name, [&] {
-                // The ids first: a row that was changed may match again, further on in an index.
-                const auto ids = matching_ids(connection, in->table, where);
-                for (const auto& id : ids) {
-                    const Where this_one{.sql = "id=?", .values = {id}};
-                    auto document = first_match(connection, in->table, this_one);
-                    SPAKTOK_ASSERT(document.has_value());
-                    write_changed(connection, in->table,
-                                  encode_with_id(apply(*std::move(document), update), in->shape));
-                }
-                return static_cast<std::int64_t>(ids.size());
+    const auto where = std::make_shared<const Where>(translate(filter, in->shape));
+    const auto changes = std::make_shared<const Update>(std::move(update));
+    // The ids first: a document that was changed may match again, further on in an index.
+    const auto ids = co_await readers_.run(
+        [in, where](Connection& connection) { return matching_ids(connection, in->table, *where); });
+    std::int64_t changed = 0;
+    for (std::size_t begin = 0; begin < ids.size(); begin += update_batch_max) {
+        const auto end = std::min(ids.size(), begin + update_batch_max);
+        changed += co_await writer_.run(
+            [in, where, changes,
+             batch = std::vector(ids.begin() + static_cast<std::ptrdiff_t>(begin),
+                                 ids.begin() + static_cast<std::ptrdiff_t>(end))](Connection& connection) {
+                return naming_duplicates(in->name, [&] {
+                    return std::ranges::count_if(batch, [&](const std::string& id) {
+                        return update_if_it_matches(connection, in->table, in->shape, id, *where, *changes);
+                    });
+                });
             });
-        });
+    }
+    co_return changed;
 }
 
 asio::awaitable<std::int64_t> SqliteStore::remove(std::string_view collection, Filter filter) {
@@ -272,7 +263,7 @@ asio::awaitable<std::int64_t> SqliteStore::count(std::string_view collection, Fi
     const auto in = known(collection);
     check_filter(filter);
     Where where = translate(filter, in->shape);
-    co_return co_await read([in, where = std::move(where)](Connection& connection) {
+    co_return co_await readers_.run([in, where = std::move(where)](Connection& connection) {
         Rows rows = connection.query("SELECT count(*) FROM " + in->table + " WHERE " + where.sql);
         bind(rows, where.values);
         rows.next();
@@ -281,7 +272,8 @@ asio::awaitable<std::int64_t> SqliteStore::count(std::string_view collection, Fi
 }
 
 asio::awaitable<void> SqliteStore::check() {
-    co_await read([](Connection& connection) { connection.run("SELECT count(*) FROM sqlite_master"); });
+    co_await readers_.run(
+        [](Connection& connection) { connection.run("SELECT count(*) FROM sqlite_master"); });
 }
 
 }  // namespace spaktok::document::sqlite

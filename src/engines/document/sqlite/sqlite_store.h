@@ -7,15 +7,14 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
-#include "base/worker_pool.h"
 #include "engines/document/collection.h"
 #include "engines/sqlite/group_writer.h"
+#include "engines/sqlite/reader_pool.h"
 
 namespace spaktok::document::sqlite {
 
@@ -27,6 +26,9 @@ class SqliteStore final : public Store {
         std::size_t queued_reads_max = 2'000;
         std::size_t queued_writes_max = 10'000;
     };
+    // One job of the writer changes so many documents at the most, so that others' writes come between.
+    static constexpr std::size_t update_batch_max = 200;
+
     // Throws Error{unavailable} where the file cannot be opened.
     explicit SqliteStore(Options options);
 
@@ -55,17 +57,11 @@ class SqliteStore final : public Store {
     using KnownPointer = std::shared_ptr<const Known>;
     KnownPointer known(std::string_view collection) const;
 
-    // Runs `job` (Connection&) on a read thread.
-    template <class Job>
-    boost::asio::awaitable<std::invoke_result_t<Job, spaktok::sqlite::Connection&>> read(Job job);
-
     mutable std::shared_mutex known_mutex_;
     std::map<std::string, KnownPointer, std::less<>> known_;
     SystemRandom random_;
     spaktok::sqlite::GroupWriter writer_;
-    std::mutex idle_mutex_;
-    std::vector<std::unique_ptr<spaktok::sqlite::Connection>> idle_;  // as many as the pool has threads
-    WorkerPool readers_;  // last: its threads end before what they use
+    spaktok::sqlite::ReaderPool readers_;
 };
 
 }  // namespace spaktok::document::sqlite

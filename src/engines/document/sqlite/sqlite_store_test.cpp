@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/metrics.h"
+#include "base/random.h"
 #include "engines/document/sqlite/translate.h"
 #include "engines/testing/testing.h"
 
@@ -33,6 +35,13 @@ class SqliteStoreTest : public testing::Test {
         while (rows.next())
             text += std::string(rows.text(3)) + "\n";
         return text;
+    }
+
+    static double writes_committed() {
+        const std::string name = "spaktok_sqlite_commit_members_total{writer=\"documents\"} ";
+        const std::string all = metrics::expose();
+        const auto at = all.find(name);
+        return at == std::string::npos ? 0 : std::stod(all.substr(at + name.size()));
     }
 
     FolderPlace place_{"", "documents.db"};
@@ -79,8 +88,25 @@ TEST_F(SqliteStoreTest, SharesItsFileWithAnotherWriter) {
         "CREATE TABLE theirs (id INTEGER PRIMARY KEY) STRICT; BEGIN IMMEDIATE; INSERT INTO theirs VALUES "
         "(1)");
     std::thread committing([&] { other.execute("COMMIT"); });
-    EXPECT_EQ(run(store_.update_many("chats", {}, {set("content", "x"s)})), 0);
+    EXPECT_EQ(run(store_.remove("chats", {})), 0);
     committing.join();
+}
+
+TEST_F(SqliteStoreTest, UpdatesManyInBatchesBetweenWhichOthersWrite) {
+    constexpr std::size_t documents = 2 * SqliteStore::update_batch_max + 1;
+    SeededRandom random(1);
+    std::vector<json::Object> chats;
+    for (std::size_t seq = 0; seq < documents; ++seq) {
+        chats.push_back({{"_id", ObjectId::make(Timestamp{}, random).to_string()},
+                         {"room_id", Uuid{}.to_string()},
+                         {"seq", seq}});
+    }
+    run(store_.insert_many("chats", std::move(chats)));
+    const double writes_before = writes_committed();
+    EXPECT_EQ(run(store_.update_many("chats", {}, {set("content", "x"s)})),
+              static_cast<std::int64_t>(documents));
+    EXPECT_EQ(writes_committed() - writes_before, 3);
+    EXPECT_EQ(run(store_.count("chats", {eq("content", "x"s)})), static_cast<std::int64_t>(documents));
 }
 
 TEST_F(SqliteStoreTest, OtherUrlsAreRefused) {

@@ -1,6 +1,8 @@
 // What the local adapter promises beyond the contract: one post an executor, and memory that is given back.
 #include "engines/realtime/local/local_engine.h"
 
+#include <fstream>
+
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -29,6 +31,14 @@ class LocalEngineTest : public testing::Test {
     FolderPlace place_{"", "realtime.db"};
     LocalEngine engine_{{.path = place_.path().string(), .clock = &clock_}};
 
+    std::string bytes_on_disk() const {
+        std::string bytes;
+        for (const char* suffix : {"", "-wal"}) {
+            std::ifstream file(place_.path().string() + suffix, std::ios::binary);
+            bytes.append(std::istreambuf_iterator<char>(file), {});
+        }
+        return bytes;
+    }
     std::unique_ptr<Subscription> subscribe(boost::asio::io_context& context, std::string topic,
                                             OnMessage on_message) {
         return run(engine_.topics().subscribe(std::move(topic), std::nullopt, context.get_executor(),
@@ -90,6 +100,14 @@ TEST_F(LocalEngineTest, TheSweepDeletesFromTheDiskToo) {
     auto rows = connection.query("SELECT count(*) FROM realtime_values");
     rows.next();
     EXPECT_EQ(rows.integer(0), 0);
+}
+
+TEST_F(LocalEngineTest, TheSweepLeavesNothingInTheWriteAheadLog) {
+    const std::string secret = "what nobody may read again";
+    run(engine_.key_values().put("secret", secret, {.expires_after = seconds(5)}));
+    EXPECT_NE(bytes_on_disk().find(secret), std::string::npos);
+    clock_.advance(seconds(10));
+    EXPECT_TRUE(eventually([&] { return bytes_on_disk().find(secret) == std::string::npos; }));
 }
 
 TEST_F(LocalEngineTest, ATouchReachesTheDiskWithinAMinuteWithoutAStop) {

@@ -1,6 +1,7 @@
 #include "engines/realtime/local/local_key_values.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/error.h"
 #include "engines/realtime/limits.h"
@@ -13,6 +14,9 @@ using spaktok::sqlite::Connection;
 using spaktok::sqlite::Rows;
 
 namespace {
+
+// One job of the writer deletes so many expired values at the most, so that others' writes come between.
+constexpr std::size_t sweep_batch_max = 500;
 
 std::optional<std::int64_t> to_column(std::int64_t expires_at, std::int64_t never) {
     if (expires_at == never) return std::nullopt;
@@ -341,17 +345,22 @@ std::vector<std::string> LocalKeyValues::erase_expired() {
 
 void LocalKeyValues::sweep() {
     const auto expired = erase_expired();
-    if (expired.empty()) return;
-    writer_.run_blocking([&expired, at = now()](Connection& connection) {
-        for (const auto& key : expired)
-            connection.run("DELETE FROM realtime_values WHERE key = ? AND expires_at <= ?", key, at);
-    });
-    for (const auto& key : expired) {
-        Shard& shard = shards_->of(key);
-        const std::scoped_lock lock(shard.mutex);
-        const auto found = shard.entries.find(key);
-        if (found != shard.entries.end() && !is_live(found->second)) erase(shard, found);
+    for (std::span<const std::string> left(expired); !left.empty();) {
+        const auto batch = left.first(std::min(left.size(), sweep_batch_max));
+        writer_.run_blocking([batch, at = now()](Connection& connection) {
+            for (const auto& key : batch)
+                connection.run("DELETE FROM realtime_values WHERE key = ? AND expires_at <= ?", key, at);
+        });
+        for (const auto& key : batch) {
+            Shard& shard = shards_->of(key);
+            const std::scoped_lock lock(shard.mutex);
+            const auto found = shard.entries.find(key);
+            if (found != shard.entries.end() && !is_live(found->second)) erase(shard, found);
+        }
+        left = left.subspan(batch.size());
     }
+    // What was deleted is in the log too, which would keep its size as well.
+    if (!expired.empty()) writer_.truncate_log();
 }
 
 }  // namespace spaktok::realtime::local

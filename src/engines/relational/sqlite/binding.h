@@ -3,17 +3,16 @@
 
 #include <vector>
 
-#include <sqlite3.h>
-
 #include "engines/relational/database.h"
+#include "engines/sqlite/connection.h"
 
 namespace spaktok::relational::sqlite {
 
-// Binds a copy. Throws Error{invalid_argument} for text with U+0000 (PostgreSQL has none either) and for a
-// real that is not a finite number (SQLite would store NULL).
-void bind(sqlite3_stmt* statement, int slot, const Value& value);
+// Binds a copy as the next parameter. Throws Error{invalid_argument} for text with U+0000 (PostgreSQL has
+// none either) and for a real that is not a finite number (SQLite would store NULL).
+void bind(spaktok::sqlite::Rows& rows, const Value& value);
 
 // The current row, as stored: text, integers, reals and NULL.
-std::vector<Value> read_row(sqlite3_stmt* statement);
+std::vector<Value> read_row(const spaktok::sqlite::Rows& rows);
 
 }  // namespace spaktok::relational::sqlite

@@ -1,10 +1,10 @@
 #include "engines/relational/sqlite/failure.h"
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include "engines/relational/database.h"
 
@@ -12,29 +12,25 @@ namespace spaktok::relational::sqlite {
 
 namespace {
 
-struct Finalize {
-    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-
-std::string text_at(sqlite3_stmt* statement, int column) {
-    const auto* text = sqlite3_column_text(statement, column);
-    return text == nullptr ? std::string{} : reinterpret_cast<const char*>(text);
-}
+using spaktok::sqlite::Connection;
+using spaktok::sqlite::Failure;
+using spaktok::sqlite::Rows;
 
 // The rows of a query with one text parameter; empty where it fails, since this only words an error.
-std::vector<std::vector<std::string>> rows_of(sqlite3* connection, const char* sql,
+std::vector<std::vector<std::string>> rows_of(Connection& connection, std::string_view sql,
                                               const std::string& parameter) {
-    sqlite3_stmt* raw = nullptr;
-    if (sqlite3_prepare_v2(connection, sql, -1, &raw, nullptr) != SQLITE_OK) return {};
-    const std::unique_ptr<sqlite3_stmt, Finalize> statement(raw);
-    sqlite3_bind_text(raw, 1, parameter.c_str(), -1, SQLITE_TRANSIENT);
-    std::vector<std::vector<std::string>> rows;
-    while (sqlite3_step(raw) == SQLITE_ROW) {
-        auto& row = rows.emplace_back();
-        for (int column = 0; column < sqlite3_column_count(raw); ++column)
-            row.push_back(text_at(raw, column));
+    std::vector<std::vector<std::string>> read;
+    try {
+        Rows rows = connection.query(sql, parameter);
+        while (rows.next()) {
+            auto& row = read.emplace_back();
+            for (int column = 0; column < rows.column_count(); ++column)
+                row.emplace_back(rows.text(column));
+        }
+    } catch (const Failure&) {
+        return {};
     }
-    return rows;
+    return read;
 }
 
 // "followers.follower_id, followers.following_id" → {"followers", {"follower_id", "following_id"}}
@@ -55,7 +51,7 @@ std::pair<std::string, std::vector<std::string>> parse_columns(std::string_view 
 
 // SQLite tells the columns of a UNIQUE failure, not the rule. The rule is the index over exactly these
 // columns; what SQLite leaves nameless gets the name that PostgreSQL would give it.
-std::string unique_name(sqlite3* connection, int code, std::string_view list) {
+std::string unique_name(Connection& connection, int code, std::string_view list) {
     constexpr std::string_view by_name = "index '";
     if (list.starts_with(by_name))
         return std::string(list.substr(by_name.size(), list.size() - by_name.size() - 1));
@@ -85,54 +81,26 @@ std::string_view subject(std::string_view message) {
     return at == std::string_view::npos ? std::string_view{} : message.substr(at + marker.size());
 }
 
-Error environment(int code, std::string_view message, std::string_view during) {
-    const auto detail = fmt::format("{}: {} (SQLite {})", during, message, code);
-    switch (code & 0xff) {
-        case SQLITE_FULL:
-        case SQLITE_IOERR:
-        case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-        case SQLITE_CANTOPEN:
-        case SQLITE_NOMEM:
-        case SQLITE_PROTOCOL:
-        case SQLITE_READONLY:
-        case SQLITE_PERM:
-        case SQLITE_AUTH:
-        case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-            return Error(ErrorCode::unavailable, "The database is not available at the moment.",
-                         {.detail = detail, .retry_after = std::chrono::seconds{1}});
-        case SQLITE_INTERRUPT:
-            return Error(ErrorCode::deadline_exceeded, "The database took too long.",
-                         {.detail = detail, .retry_after = std::chrono::seconds{1}});
-        case SQLITE_TOOBIG:
-            return Error(ErrorCode::payload_too_large, "This is too large to be stored.", {.detail = detail});
-        default:
-            return Error(ErrorCode::internal, "The database could not run this.", {.detail = detail});
-    }
-}
-
 }  // namespace
 
-std::exception_ptr failure(sqlite3* connection, int code, std::string_view message, std::string_view during) {
+void throw_named(Connection& connection, const Failure& failure, std::string_view during) {
     using Kind = ConstraintViolation::Kind;
+    const std::string& message = failure.detail();
     const auto violation = [&](Kind kind, std::string name) {
-        return std::make_exception_ptr(
-            ConstraintViolation(kind, std::move(name), fmt::format("{}: {}", during, message)));
+        return ConstraintViolation(kind, std::move(name), fmt::format("{}: {}", during, message));
     };
-    switch (code) {
-        case SQLITE_CONSTRAINT_UNIQUE:
-        case SQLITE_CONSTRAINT_PRIMARYKEY:
-        case SQLITE_CONSTRAINT_ROWID:
-            return violation(Kind::unique, unique_name(connection, code, subject(message)));
+    if (failure.is_unique_violation())
+        throw violation(Kind::unique, unique_name(connection, failure.sqlite_code(), subject(message)));
+    switch (failure.sqlite_code()) {
         case SQLITE_CONSTRAINT_CHECK:
-            return violation(Kind::check, std::string(subject(message)));
+            throw violation(Kind::check, std::string(subject(message)));
         case SQLITE_CONSTRAINT_NOTNULL:
-            return violation(Kind::not_null, std::string(subject(message)));
+            throw violation(Kind::not_null, std::string(subject(message)));
         case SQLITE_CONSTRAINT_FOREIGNKEY:
-            return violation(Kind::foreign_key, "");
+            throw violation(Kind::foreign_key, "");
         default:
-            return std::make_exception_ptr(environment(code, message, during));
+            throw Failure(failure.sqlite_code(),
+                          fmt::format("{}: {} (SQLite {})", during, message, failure.sqlite_code()));
     }
 }
 

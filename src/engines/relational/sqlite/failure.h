@@ -1,17 +1,15 @@
-// SQLite's error codes in the program's words.
+// SQLite's refusals in the port's words.
 #pragma once
 
-#include <exception>
 #include <string_view>
 
-#include <sqlite3.h>
+#include "engines/sqlite/connection.h"
 
 namespace spaktok::relational::sqlite {
 
-// What went wrong last on `connection`: a ConstraintViolation with the rule's declared name, or a base Error.
-// Reads the schema to name a rule, so the statement that failed must have been reset. `during` is the
-// statement's name, for the log.
-std::exception_ptr failure(sqlite3* connection, int extended_code, std::string_view message,
-                           std::string_view during);
+// Throws a ConstraintViolation with the rule's declared name, or the failure with `during` (the statement's
+// name) in its detail. Reads the schema to name a rule, so the statement that failed must have been reset.
+[[noreturn]] void throw_named(spaktok::sqlite::Connection& connection,
+                              const spaktok::sqlite::Failure& failure, std::string_view during);
 
 }  // namespace spaktok::relational::sqlite

@@ -4,8 +4,10 @@
 
 namespace spaktok::relational::sqlite {
 
+using spaktok::sqlite::Connection;
+
 struct InlineReaders::Shared {
-    std::string file;
+    Connection::Options options;
     std::size_t connections_max;
     std::mutex mutex;
     std::vector<std::unique_ptr<Connection>> all;
@@ -37,9 +39,9 @@ struct InlineReaders::ThreadLeases {
     }
 };
 
-InlineReaders::InlineReaders(std::string file, std::size_t connections_max)
+InlineReaders::InlineReaders(Connection::Options connection, std::size_t connections_max)
     : shared_(std::make_shared<Shared>()) {
-    shared_->file = std::move(file);
+    shared_->options = std::move(connection);
     shared_->connections_max = connections_max;
 }
 
@@ -58,9 +60,7 @@ Connection* InlineReaders::of_this_thread() {
         connection = shared_->free.back();
         shared_->free.pop_back();
     } else if (shared_->all.size() < shared_->connections_max) {
-        connection =
-            shared_->all.emplace_back(std::make_unique<Connection>(shared_->file, Connection::Access::read))
-                .get();
+        connection = shared_->all.emplace_back(std::make_unique<Connection>(shared_->options)).get();
     } else {
         return nullptr;
     }

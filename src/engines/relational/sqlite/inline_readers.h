@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engines/relational/sqlite/connection.h"
+#include "engines/sqlite/connection.h"
 
 namespace spaktok::relational::sqlite {
 
@@ -15,14 +15,14 @@ namespace spaktok::relational::sqlite {
 // it.
 class InlineReaders {
   public:
-    InlineReaders(std::string file, std::size_t connections_max);
+    InlineReaders(spaktok::sqlite::Connection::Options connection, std::size_t connections_max);
     ~InlineReaders();
     InlineReaders(const InlineReaders&) = delete;
     InlineReaders& operator=(const InlineReaders&) = delete;
 
     // The calling thread's connection; nullptr where connections_max other threads have one (they use the
     // pool).
-    Connection* of_this_thread();
+    spaktok::sqlite::Connection* of_this_thread();
 
   private:
     struct Shared;

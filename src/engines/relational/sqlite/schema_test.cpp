@@ -44,7 +44,7 @@ class SqliteSchema : public testing::Test {
         return "";
     }
 
-    contract::SqlitePlace place_;
+    contract::FolderPlace place_{"sqlite:", "test.db"};
     std::unique_ptr<Database> database_ = open(place_.url(), {});
 };
 

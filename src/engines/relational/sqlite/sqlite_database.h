@@ -2,17 +2,16 @@
 // group-committing writer.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
-#include "base/worker_pool.h"
 #include "engines/relational/database.h"
-#include "engines/relational/sqlite/connection.h"
-#include "engines/relational/sqlite/group_writer.h"
 #include "engines/relational/sqlite/inline_readers.h"
+#include "engines/relational/sqlite/transaction_bodies.h"
+#include "engines/sqlite/group_writer.h"
+#include "engines/sqlite/reader_pool.h"
 
 namespace spaktok::relational::sqlite {
 
@@ -21,9 +20,13 @@ namespace spaktok::relational::sqlite {
 class SqliteDatabase final : public Database {
   public:
     struct Options {
-        GroupWriter::Options writer{};
-        ConnectionLimits readers{};
+        spaktok::sqlite::GroupWriter::Options writer{.name = "relational"};
         std::size_t read_queue_max = 1'024;  // one more is refused: Error{unavailable} with Retry-After
+        // Then a statement ends with deadline_exceeded, so that one bad plan does not hold the engine.
+        std::chrono::milliseconds statement_time_max{5'000};
+        // Another process (a command of the command line) may hold the write lock for a moment; then:
+        // unavailable.
+        std::chrono::milliseconds busy_time_max{5'000};
     };
     // Creates the file and its folder where missing.
     SqliteDatabase(const std::string& file, OpenOptions open_options, Options options);
@@ -37,16 +40,11 @@ class SqliteDatabase final : public Database {
     boost::asio::awaitable<void> run_transaction(TransactionBody body) override;
 
   private:
-    class PoolReaders;
-
-    boost::asio::awaitable<Result> read_on_pool(Statement statement, std::vector<Value> args);
-
-    // In the order in which they may be used: the writer creates the file, the pool's threads use the pool's
-    // connections.
-    GroupWriter writer_;
+    // In the order in which they may be used: the writer creates the file, and its thread runs the bodies.
+    TransactionBodies bodies_;
+    spaktok::sqlite::GroupWriter writer_;
     InlineReaders inline_readers_;
-    std::unique_ptr<PoolReaders> pool_readers_;
-    WorkerPool pool_;
+    spaktok::sqlite::ReaderPool pool_;
 };
 
 }  // namespace spaktok::relational::sqlite

@@ -13,6 +13,7 @@
 
 #include "base/metrics.h"
 #include "engines/relational/relational_contract_suite.h"
+#include "engines/relational/sqlite/run_statement.h"
 
 namespace spaktok::relational::sqlite {
 namespace {
@@ -109,7 +110,7 @@ class SqliteDatabaseTest : public testing::Test {
   protected:
     SqliteDatabase& open_with(SqliteDatabase::Options options, OpenOptions open_options = {}) {
         database_.reset();
-        database_ = std::make_unique<SqliteDatabase>(place_.file().string(), open_options, options);
+        database_ = std::make_unique<SqliteDatabase>(place_.path().string(), open_options, options);
         run(database_->run_transaction([](Transaction& tx) -> asio::awaitable<void> {
             co_await tx.run_script(
                 "CREATE TABLE IF NOT EXISTS notes (id INTEGER NOT NULL PRIMARY KEY, label TEXT) STRICT");
@@ -131,13 +132,13 @@ class SqliteDatabaseTest : public testing::Test {
         });
     }
 
-    contract::SqlitePlace place_;
+    contract::FolderPlace place_{"sqlite:", "test.db"};
     std::unique_ptr<SqliteDatabase> database_;
 };
 
 TEST_F(SqliteDatabaseTest, TakesWritesUpToTheQueueLimitAndRefusesOneMore) {
-    auto& database = open_with({.writer = {.queue_members_max = 4}});
-    HeldWriter held(database);  // counts as one of the four
+    auto& database = open_with({.writer = {.name = "relational", .queue_jobs_max = 4}});
+    HeldWriter held(database);
     Callers callers;
     for (int id = 1; id <= 4; ++id)
         callers.start(database.query(insert_note, id, "x"));
@@ -146,8 +147,8 @@ TEST_F(SqliteDatabaseTest, TakesWritesUpToTheQueueLimitAndRefusesOneMore) {
     EXPECT_EQ(refused.code(), ErrorCode::unavailable);
     EXPECT_TRUE(refused.retry_after());
     held.release();
-    EXPECT_THAT(callers.finish(), testing::ElementsAre("done", "done", "done", "unavailable"));
-    EXPECT_THAT(notes(), testing::ElementsAre(1, 2, 3));
+    EXPECT_THAT(callers.finish(), testing::Each("done"));
+    EXPECT_THAT(notes(), testing::ElementsAre(1, 2, 3, 4));
     run(database.query(insert_note, 6, "there is room again"));
 }
 
@@ -186,7 +187,7 @@ TEST_F(SqliteDatabaseTest, RunsAGroupsMembersOneByOneWhenAFullDiskEndsIt) {
 TEST_F(SqliteDatabaseTest, KeepsWhatIsCommittedAndGoesOnWhenTheFileSystemTakesNoMore) {
     auto& database = open_with({});
     run(database.query(insert_note, 1, "before"));
-    auto wal = place_.file();
+    auto wal = place_.path();
     wal += "-wal";
     rlimit before{};
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -212,7 +213,7 @@ TEST_F(SqliteDatabaseTest, KeepsWhatIsCommittedAndGoesOnWhenTheFileSystemTakesNo
 }
 
 TEST_F(SqliteDatabaseTest, EndsAWriteThatTakesTooLongWithoutTheOthersOfItsGroup) {
-    auto& database = open_with({.writer = {.connection = {.statement_time_max = milliseconds(50)}}});
+    auto& database = open_with({.statement_time_max = milliseconds(50)});
     int runs = 0;
     Callers callers;
     HeldWriter held(database);
@@ -225,13 +226,13 @@ TEST_F(SqliteDatabaseTest, EndsAWriteThatTakesTooLongWithoutTheOthersOfItsGroup)
 }
 
 TEST_F(SqliteDatabaseTest, EndsAReadThatTakesTooLong) {
-    auto& database = open_with({.readers = {.statement_time_max = milliseconds(50)}});
+    auto& database = open_with({.statement_time_max = milliseconds(50)});
     EXPECT_EQ(error_of(database.query(read_endless)).code(), ErrorCode::deadline_exceeded);
     EXPECT_THAT(notes(), testing::IsEmpty());
 }
 
 TEST_F(SqliteDatabaseTest, AnswersEveryoneWhenAnotherProcessKeepsTheWriteLock) {
-    auto& database = open_with({.writer = {.connection = {.busy_time_max = milliseconds(30)}}});
+    auto& database = open_with({.busy_time_max = milliseconds(30)});
     Callers callers;
     HeldWriter held(database);
     callers.start(database.query(insert_note, 1, "x"));
@@ -239,10 +240,10 @@ TEST_F(SqliteDatabaseTest, AnswersEveryoneWhenAnotherProcessKeepsTheWriteLock) {
     // Another process would be another connection too. It gets the lock only once the writer has let go of
     // it, and the writer's next group waits for this thread's poll: the lock is taken before the group
     // begins.
-    Connection other(place_.file().string(), Connection::Access::write, {.busy_time_max = milliseconds(10)});
+    Connection other({.path = place_.path().string(), .busy_time_max = milliseconds(10)});
     const auto take_lock = [&] {
         try {
-            other.execute("BEGIN IMMEDIATE", "other");
+            other.execute("BEGIN IMMEDIATE");
             return true;
         } catch (const Error& error) {
             EXPECT_EQ(error.code(), ErrorCode::unavailable);
@@ -255,7 +256,7 @@ TEST_F(SqliteDatabaseTest, AnswersEveryoneWhenAnotherProcessKeepsTheWriteLock) {
     ASSERT_TRUE(take_lock());
     EXPECT_EQ(error_of(database.query(insert_note, 3, "x")).code(), ErrorCode::unavailable);
     EXPECT_EQ(notes().size(), 2U);  // readers do not wait
-    other.execute("COMMIT", "other");
+    other.execute("COMMIT");
     run(database.query(insert_note, 3, "x"));
 }
 
@@ -326,7 +327,7 @@ TEST_F(SqliteDatabaseTest, LeavesNothingOfAWriteThatReturnsMoreRowsThanItsLimit)
 
 TEST_F(SqliteDatabaseTest, GoesOnWhenMoreStatementsAreMadeUpThanItKeeps) {
     auto& database = open_with({});
-    for (std::size_t made = 0; made <= cached_statements_max; ++made) {
+    for (std::size_t made = 0; made <= Connection::statements_kept_max; ++made) {
         const auto sql = "SELECT " + std::to_string(made) + " AS number";
         const auto rows =
             run(database.query(Statement{.name = "made_up", .sql = sql, .mode = Mode::point_read}));
@@ -349,21 +350,21 @@ TEST_F(SqliteDatabaseTest, IsReadableByItsOwnerOnly) {
     open_with({});
     for (const auto* suffix : {"", "-wal", "-shm"}) {
         struct stat status{};
-        ASSERT_EQ(::stat((place_.file().string() + suffix).c_str(), &status), 0) << suffix;
+        ASSERT_EQ(::stat((place_.path().string() + suffix).c_str(), &status), 0) << suffix;
         EXPECT_EQ(status.st_mode & 0777U, 0600U) << suffix;
     }
 }
 
 TEST_F(SqliteDatabaseTest, MakesTheFolderOfItsFile) {
-    const auto nested = place_.file().parent_path() / "a" / "b" / "new.db";
+    const auto nested = place_.path().parent_path() / "a" / "b" / "new.db";
     const auto database = open("sqlite:" + nested.string(), {});
     run(database->check());
     EXPECT_TRUE(std::filesystem::exists(nested));
 }
 
 TEST_F(SqliteDatabaseTest, SaysThatAFileIsNoDatabase) {
-    std::ofstream(place_.file()) << std::string(4096, 'x');
-    for (const auto& path : {place_.file(), place_.file().parent_path()}) {
+    std::ofstream(place_.path()) << std::string(4096, 'x');
+    for (const auto& path : {place_.path(), place_.path().parent_path()}) {
         try {
             open("sqlite:" + path.string(), {});
             ADD_FAILURE() << path;
@@ -405,8 +406,8 @@ TEST_F(SqliteDatabaseTest, StopsTheProgramWhoseTransactionWaitsForSomethingElse)
 
 // Thirty threads of which two have a connection for point reads; the others go by the pool.
 TEST(SqliteDatabaseConcurrent, AnswersPointReadsOfMoreThreadsThanItHasConnectionsFor) {
-    const contract::SqlitePlace place;
-    SqliteDatabase database(place.file().string(), {.io_threads = 2});
+    const contract::FolderPlace place("sqlite:", "test.db");
+    SqliteDatabase database(place.path().string(), {.io_threads = 2});
     run(database.query(create_notes));
     for (int id = 0; id < 30; ++id)
         run(database.query(insert_note, id, std::to_string(id)));
