@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "engines/relational/postgres/postgres_database.h"
 #include "engines/relational/sqlite/sqlite_database.h"
 
 namespace spaktok::relational {
@@ -133,7 +134,9 @@ std::unique_ptr<Database> open(const std::string& url, OpenOptions options) {
     if (url.starts_with(sqlite) && url.size() > sqlite.size()) {
         return std::make_unique<sqlite::SqliteDatabase>(url.substr(sqlite.size()), options);
     }
-    throw Error(ErrorCode::invalid_argument, "The relational engine must be sqlite:FILE.",
+    if (url.starts_with("postgres://") || url.starts_with("postgresql://"))
+        return std::make_unique<postgres::PostgresDatabase>(url);
+    throw Error(ErrorCode::invalid_argument, "The relational engine must be sqlite:FILE or postgres://….",
                 {.field = "relational", .detail = url.substr(0, url.find(':'))});
 }
 

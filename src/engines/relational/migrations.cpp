@@ -80,6 +80,25 @@ void check_applied(const Row& row, std::span<const Migration> known, Dialect dia
     }
 }
 
+boost::asio::awaitable<bool> has_history(Database& database) {
+    const auto exists = co_await database.query(history_exists);
+    co_return exists[0].get<std::int64_t>("found") > 0;
+}
+
+boost::asio::awaitable<void> create_history(Database& database) {
+    const auto text = database.dialect() == Dialect::sqlite ? create_history_sqlite : create_history_postgres;
+    std::exception_ptr failure;
+    try {
+        co_await database.transaction([text](Transaction& tx) -> boost::asio::awaitable<void> {
+            co_await tx.run_script(std::string(text));
+        });
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    // PostgreSQL's IF NOT EXISTS fails where another session makes the same table at the same moment.
+    if (failure && !co_await has_history(database)) std::rethrow_exception(failure);
+}
+
 // True where this caller applied it, false where another one had.
 boost::asio::awaitable<bool> apply(Database& database, const Migration& migration) {
     const auto text = text_for(migration, database.dialect());
@@ -105,8 +124,7 @@ boost::asio::awaitable<MigrationPlan> migrate(Database& database) {
 
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::span<const Migration> known) {
     MigrationPlan plan;
-    const auto exists = co_await database.query(history_exists);
-    if (exists[0].get<std::int64_t>("found") > 0) {
+    if (co_await has_history(database)) {
         const auto history = co_await database.query(list_history);
         for (const auto row : history) {
             check_applied(row, known, database.dialect());
@@ -124,11 +142,7 @@ boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::s
 boost::asio::awaitable<MigrationPlan> migrate(Database& database, std::span<const Migration> known) {
     const auto plan = co_await plan_migrations(database, known);
     if (plan.pending.empty()) co_return plan;
-    const auto create =
-        database.dialect() == Dialect::sqlite ? create_history_sqlite : create_history_postgres;
-    co_await database.transaction([create](Transaction& tx) -> boost::asio::awaitable<void> {
-        co_await tx.run_script(std::string(create));
-    });
+    co_await create_history(database);
     for (const auto& migration : known) {
         if (std::find(plan.pending.begin(), plan.pending.end(), migration.number) == plan.pending.end())
             continue;

@@ -32,6 +32,7 @@ CREATE TABLE samples (
 std::vector<Adapter> all_adapters() {
     return {
         {"Sqlite", [] { return std::make_unique<FolderPlace>("sqlite:", "test.db"); }},
+        {"Postgres", [] { return std::make_unique<PostgresPlace>(); }},
     };
 }
 

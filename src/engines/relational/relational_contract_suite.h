@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "engines/relational/database.h"
+#include "engines/relational/postgres/test_server.h"
 #include "engines/testing/testing.h"
 
 namespace spaktok::relational::contract {
@@ -23,6 +24,15 @@ using engines::testing::BorrowedContext;
 using engines::testing::FolderPlace;
 using engines::testing::Place;
 using engines::testing::run;
+
+// A schema of its own on the server that this process's tests share.
+class PostgresPlace final : public Place {
+  public:
+    std::string url() const override { return schema_.url(); }
+
+  private:
+    postgres::TestSchema schema_;
+};
 
 inline constexpr Statement insert_sample{
     .name = "insert_sample",

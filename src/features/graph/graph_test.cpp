@@ -1,6 +1,7 @@
 #include <mutex>
 #include <set>
 
+#include "engines/relational/query_plan.h"
 #include "features/graph/graph_service.h"
 #include "features/testing/world.h"
 
@@ -182,19 +183,16 @@ TEST_F(FollowPages, EndExactlyAtTheLastItem) {
 }
 
 TEST_F(FollowPages, AreServedByAnIndex) {
-    for (const auto* direction : {"follower", "following"}) {
-        const std::string other = direction == std::string("follower") ? "following" : "follower";
+    for (const std::string direction : {"follower", "following"}) {
+        const std::string other = direction == "follower" ? "following" : "follower";
         const std::string sql =
-            "EXPLAIN QUERY PLAN SELECT f." + other + "_id FROM followers f JOIN users u ON u.id = f." +
-            other + "_id AND u.status = 'active' WHERE f." + direction + "_id = $1 AND (f.created_at, f." +
-            other + "_id) < ($2, $3) ORDER BY f.created_at DESC, f." + other + "_id DESC LIMIT 20";
-        const relational::Statement plan{.name = "test_plan", .sql = sql};
-        std::string text;
-        for (const auto row : run(world_.database->query(plan, star_, Timestamp{}, star_)))
-            text += row.get<std::string>("detail") + "\n";
-        EXPECT_THAT(text, testing::HasSubstr("INDEX idx_followers_" + std::string(direction) + "_id"))
-            << text;
-        EXPECT_EQ(text.find("TEMP B-TREE"), std::string::npos) << text;
+            "SELECT f." + other + "_id FROM followers f JOIN users u ON u.id = f." + other +
+            "_id AND u.status = 'active' WHERE f." + direction + "_id = $1 AND (f.created_at, f." + other +
+            "_id) < ($2, $3) ORDER BY f.created_at DESC, f." + other + "_id DESC LIMIT 20";
+        const relational::Statement page{.name = "test_plan", .sql = sql};
+        const std::vector<relational::Value> args{star_.value, Timestamp{}, star_.value};
+        EXPECT_THAT(run(relational::steps_without_index(*world_.database, page, args)), testing::IsEmpty())
+            << sql;
     }
 }
 

@@ -1,6 +1,7 @@
-// What the features' tests share: the embedded engines in a folder of their own, a clock that stands still,
-// and the services over them. Requests go through the router's handlers with the checks that the server makes
-// before them.
+// What the features' tests share: the embedded engines in a folder of their own (or PostgreSQL for the
+// relational one, where SPAKTOK_TEST_RELATIONAL=postgres: ./test runs them both ways), a clock that stands
+// still, and the services over them. Requests go through the router's handlers with the checks that the
+// server makes before them.
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engines/relational/postgres/test_server.h"
 #include "features/accounts/account_routes.h"
 #include "features/accounts/account_service.h"
 #include "features/events/events.h"
@@ -107,6 +109,7 @@ class World {
 
   private:
     std::filesystem::path folder_;
+    std::unique_ptr<relational::postgres::TestSchema> schema_;  // where the tests run on PostgreSQL
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
     std::thread thread_;

@@ -21,9 +21,15 @@ fs::path new_folder() {
     return pattern;
 }
 
-std::unique_ptr<relational::Database> open_database(const fs::path& folder) {
+std::unique_ptr<relational::postgres::TestSchema> make_schema() {
+    const char* wanted = std::getenv("SPAKTOK_TEST_RELATIONAL");
+    if (wanted == nullptr || std::string_view(wanted) != "postgres") return nullptr;
+    return std::make_unique<relational::postgres::TestSchema>();
+}
+
+std::unique_ptr<relational::Database> open_database(const std::string& url) {
     log::configure({.level = log::Level::error});  // what a test provokes would drown what it says
-    auto database = relational::open("sqlite:" + (folder / "spaktok.db").string(), {});
+    auto database = relational::open(url, {});
     run(relational::migrate(*database));
     return database;
 }
@@ -65,10 +71,11 @@ World::World() : World(Options{}) {}
 
 World::World(Options options)
     : folder_(new_folder()),
+      schema_(make_schema()),
       guard_(asio::make_work_guard(context_)),
       thread_([this] { context_.run(); }),
       clock(*parse_rfc3339("2026-01-31T08:00:00Z")),
-      database(open_database(folder_)),
+      database(open_database(schema_ ? schema_->url() : "sqlite:" + (folder_ / "spaktok.db").string())),
       realtime(realtime::open("local:" + (folder_ / "realtime.db").string(),
                               {.node_id = "test", .clock = &clock, .random = &random})),
       blobs(blob::open("file:" + (folder_ / "media").string())),

@@ -1,0 +1,119 @@
+// One session with a PostgreSQL server, in libpq's pipeline mode
+// (https://www.postgresql.org/docs/15/libpq-pipeline-mode.html).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <libpq-fe.h>
+
+#include "engines/relational/database.h"
+#include "engines/relational/postgres/event.h"
+
+namespace spaktok::relational::postgres {
+
+// Who shares a session's Sync shares its fate: an error aborts the statements behind it, which are then sent
+// again. Right for reads alone; a statement with a Sync of its own is a transaction of its own.
+enum class Sync { own, shared };
+
+struct SessionOptions {
+    std::string url;  // postgres://… as libpq reads it
+    Sync sync = Sync::own;
+    std::chrono::milliseconds connect_timeout{5'000};
+    // The server ends a statement after this; a server that says nothing for longer is taken for gone.
+    std::chrono::milliseconds statement_timeout{5'000};
+    std::chrono::milliseconds silence_max{8'000};
+};
+
+// Lives on its context's only thread. Once broken it is of no use, and everything that was under way has
+// failed with Error{unavailable}.
+class Session : public std::enable_shared_from_this<Session> {
+  public:
+    // Throws Error{unavailable}.
+    static boost::asio::awaitable<std::shared_ptr<Session>> connect(boost::asio::io_context& context,
+                                                                    SessionOptions options);
+    Session(boost::asio::io_context& context, SessionOptions options);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    // Throws what failure_of says, or Error{unavailable}.
+    boost::asio::awaitable<Result> run(Statement statement, std::vector<Value> args);
+    // Statements separated by ';' without a time limit. Only while nothing else is under way.
+    boost::asio::awaitable<void> run_script(std::string script);
+
+    bool is_broken() const { return connection_ == nullptr; }
+    // Statements whose answers have yet to come.
+    std::size_t under_way() const { return under_way_; }
+    void close() { fail("the session was closed"); }
+
+  private:
+    struct Finish {
+        void operator()(PGconn* connection) const { PQfinish(connection); }
+    };
+    struct Clear {
+        void operator()(PGresult* answer) const { PQclear(answer); }
+    };
+    using Answer = std::unique_ptr<PGresult, Clear>;
+
+    // Something sent whose answer will come.
+    struct Operation {
+        explicit Operation(boost::asio::io_context& context) : done(context) {}
+        Event done;
+        Answer answer;
+        std::exception_ptr failure;
+        bool is_aborted = false;  // by an error before it
+    };
+    using SharedOperation = std::shared_ptr<Operation>;
+
+    // A statement as the server knows it.
+    struct Prepared {
+        explicit Prepared(boost::asio::io_context& context) : known(context) {}
+        std::string name;
+        Event known;
+        std::vector<Oid> parameters;
+        std::exception_ptr failure;
+    };
+
+    boost::asio::awaitable<void> open();
+    boost::asio::awaitable<std::shared_ptr<Prepared>> prepare(std::string sql);
+    boost::asio::awaitable<Result> execute(const Prepared& prepared, const std::vector<Value>& args);
+    // Tells libpq that `sent` (its return value) was queued; the answer to `operation` comes in its turn.
+    void queue(int sent, const SharedOperation& operation);
+    boost::asio::awaitable<void> finished(const SharedOperation& operation);
+    void sync();
+    void flush();
+    void wait_readable();
+    void read_answers();
+    void take(Answer answer);
+    void complete_front();
+    void watch();
+    void fail(const std::string& reason);
+
+    boost::asio::io_context& context_;
+    const SessionOptions options_;
+    std::unique_ptr<PGconn, Finish> connection_;
+    boost::asio::posix::stream_descriptor socket_;
+    boost::asio::steady_timer silence_;
+    std::deque<SharedOperation> expected_;  // nullptr stands for a Sync
+    std::unordered_map<std::string, std::shared_ptr<Prepared>> prepared_;
+    std::size_t under_way_ = 0;
+    std::size_t statements_ = 0;
+    std::chrono::steady_clock::time_point heard_at_;
+    bool is_sync_scheduled_ = false;
+    bool is_waiting_writable_ = false;
+    bool is_watching_ = false;
+    bool is_script_ = false;  // not in pipeline mode, and with no limit of time
+};
+
+}  // namespace spaktok::relational::postgres
