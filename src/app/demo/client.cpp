@@ -24,7 +24,7 @@ namespace beast = boost::beast;
 
 namespace {
 
-using WebSocket = beast::websocket::stream<beast::tcp_stream>;
+using WebSocket = beast::websocket::stream<beast::tcp_stream, false>;  // without compression
 
 constexpr std::chrono::seconds step_time{10};  // a connect, an answer
 constexpr std::chrono::seconds wait_first{1};
