@@ -1,6 +1,7 @@
 #include "http/byte_range.h"
 
 #include <algorithm>
+#include <string>
 
 #include "http/syntax.h"
 
@@ -30,5 +31,10 @@ std::optional<ByteRange> parse_range(std::string_view header, std::uint64_t size
     if (*first >= size) return ByteRange{*first, 0};
     return ByteRange{*first, std::min(last, size - 1) - *first + 1};
 }
+
+UnsatisfiableRange::UnsatisfiableRange(std::uint64_t complete_length)
+    : Error(ErrorCode::range_not_satisfiable,
+            "The range lies beyond the end, which is at " + std::to_string(complete_length) + " bytes."),
+      complete_length_(complete_length) {}
 
 }  // namespace spaktok::http

@@ -1,19 +1,15 @@
 #include "http/connection.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/random.h"
 #include "http/response_writer.h"
 
 namespace spaktok::http {
@@ -31,7 +27,6 @@ constexpr std::uint64_t drain_bytes_max =
 constexpr std::size_t body_bytes_per_second_min = 16 * 1024;  // slower bodies meet body_timeout
 constexpr auto linger_timeout = 2s;
 constexpr std::size_t linger_bytes_max = 8 * 1024 * 1024;
-constexpr std::size_t write_buffers_max = 64;
 
 constexpr Refusal timed_out{408, "request_timeout", "The request took too long to arrive."};
 
@@ -45,82 +40,7 @@ bool is_request_id(std::string_view text) {
 
 }  // namespace
 
-// ---- ConnectionCount
-// ----------------------------------------------------------------------------------------------
-
-ConnectionCount::ConnectionCount()
-    : gauge_(metrics::gauge("spaktok_http_connections", "Open HTTP connections.")) {}
-
-bool ConnectionCount::enter(std::size_t connections_max) {
-    const std::lock_guard lock(mutex_);
-    if (count_ >= connections_max) return false;
-    ++count_;
-    gauge_.add(1);
-    return true;
-}
-
-void ConnectionCount::leave() {
-    const std::lock_guard lock(mutex_);
-    gauge_.add(-1);
-    if (--count_ == 0) none_.notify_all();
-}
-
-bool ConnectionCount::wait_until_none(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    return none_.wait_for(lock, limit, [this] { return count_ == 0; });
-}
-
-// ---- ServerThread
-// -------------------------------------------------------------------------------------------------
-
-ServerThread::ServerThread(std::size_t thread_index, IoThreads& threads,
-                           std::shared_ptr<const ServerOptions> server_options,
-                           std::shared_ptr<const Dispatcher> server_dispatcher,
-                           std::shared_ptr<ConnectionCount> server_count)
-    : index(thread_index),
-      options(std::move(server_options)),
-      dispatcher(std::move(server_dispatcher)),
-      count(std::move(server_count)),
-      wheel(threads.wheel(index)),
-      tasks(threads.context(index).get_executor(), "http connection"),
-      scratch(scratch_bytes) {
-    SystemRandom random;
-    id_state_ = random.next();
-}
-
-std::string_view ServerThread::date() {
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    if (now != date_at_) {
-        date_at_ = now;
-        date_text_ = imf_fixdate(now);
-    }
-    return date_text_;
-}
-
-std::string ServerThread::make_request_id() {
-    // SplitMix64 over a counter with a random start: no two the same in a process's life, and not to be
-    // mistaken for order.
-    std::uint64_t bits = id_state_ += 0x9E3779B97F4A7C15;
-    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9;
-    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB;
-    bits ^= bits >> 31;
-    constexpr std::string_view digits = "0123456789abcdefghjkmnpqrstvwxyz";
-    std::string id(13, '0');
-    for (auto& digit : id) {
-        digit = digits[bits & 31];
-        bits >>= 5;
-    }
-    return id;
-}
-
-void ServerThread::stop_idle() {
-    stopping = true;
-    for (auto* connection : connections)
-        connection->stop_if_idle();
-}
-
 // ---- Connection
-// ---------------------------------------------------------------------------------------------------
 
 struct Connection::Exchange {
     explicit Exchange(std::size_t header_bytes_max) : reader(request, header_bytes_max) {}
@@ -136,12 +56,14 @@ Connection::Connection(asio::ip::tcp::socket socket, std::string peer, std::shar
       peer_(std::move(peer)),
       thread_(std::move(thread)),
       place_(thread_->connections.insert(thread_->connections.end(), this)),
-      deadline_(thread_->wheel, [this] {
-          if (!waiting_) return;  // a handler is at work: its time is its own
-          expired_ = true;
-          boost::system::error_code ignored;
-          socket_.cancel(ignored);
-      }) {}
+      deadline_(thread_->wheel,
+                [this] {
+                    if (!waiting_) return;  // a handler is at work: its time is its own
+                    expired_ = true;
+                    boost::system::error_code ignored;
+                    socket_.cancel(ignored);
+                }),
+      input_(thread_->scratch) {}
 
 Connection::~Connection() {
     thread_->connections.erase(place_);
@@ -165,16 +87,16 @@ asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self) {
     while (it.open_) {
         // Answers to pipelined requests leave together: they are written when no further request has been
         // read.
-        if (it.pending().empty() || it.output_.bytes() >= flush_bytes) {
+        if (it.input_.unused().empty() || it.output_.bytes() >= flush_bytes) {
             if (!it.write_now()) co_await it.finish_writing();
             if (it.broken_) break;
-            if (it.pending().empty() && it.receive() != Received::data) {
+            if (it.input_.unused().empty() && it.receive() != Input::Received::data) {
                 if (it.open_) co_await it.wait_for_request();
                 continue;
             }
         }
         if (--it.turns_left_ < 0) {
-            it.keep_unread();
+            it.input_.keep();
             it.turns_left_ = turns_max;
             co_await asio::post(it.socket_.get_executor(), asio::deferred);
         }
@@ -190,8 +112,7 @@ asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self) {
 asio::awaitable<void> Connection::wait_for_request() {
     // An idle connection holds no buffer.
     output_.release();
-    unread_ = {};
-    unread_begin_ = 0;
+    input_.release();
     if (thread_->stopping) {
         open_ = false;
         co_return;
@@ -204,7 +125,7 @@ asio::awaitable<void> Connection::wait_for_request() {
         co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, asio::as_tuple(asio::deferred));
     waiting_ = false;
     phase_ = Phase::head;
-    drained_ = false;
+    input_.expect_more();
     turns_left_ = turns_max;
     if (error) {
         give_up();
@@ -214,71 +135,24 @@ asio::awaitable<void> Connection::wait_for_request() {
 }
 
 // ---- Reading
-// ------------------------------------------------------------------------------------------------------
 
-Connection::Received Connection::receive() {
-    if (drained_) return Received::nothing;
-    auto& scratch = thread_->scratch;
-    keep_unread();
-    ssize_t count = 0;
-    do {
-        count = ::recv(socket_.native_handle(), scratch.data(), scratch.size(), MSG_DONTWAIT);
-    } while (count < 0 && errno == EINTR);
-    if (count > 0) {
-        const std::string_view bytes(scratch.data(), static_cast<std::size_t>(count));
-        drained_ = bytes.size() < scratch.size();
-        if (unread_.size() > unread_begin_) {
-            unread_.erase(0, unread_begin_);
-            unread_begin_ = 0;
-            unread_.append(bytes);
-        } else {
-            fresh_ = bytes;
-        }
-        return Received::data;
-    }
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        drained_ = true;
-        return Received::nothing;
-    }
+Input::Received Connection::receive() {
+    const auto received = input_.receive(socket_.native_handle());
     // The client has ended its side. What was answered before is still written; a request cut short is not
     // answered.
-    open_ = false;
-    if (count < 0) broken_ = true;
-    return Received::closed;
-}
-
-std::string_view Connection::pending() const {
-    return fresh_.empty() ? std::string_view(unread_).substr(unread_begin_) : fresh_;
-}
-
-void Connection::consume(std::size_t bytes) {
-    if (!fresh_.empty()) {
-        fresh_.remove_prefix(bytes);
-        return;
-    }
-    unread_begin_ += bytes;
-    if (unread_begin_ == unread_.size()) {
-        unread_.clear();
-        unread_begin_ = 0;
-    }
-}
-
-// The scratch buffer is the connection's own only until others run.
-void Connection::keep_unread() {
-    if (fresh_.empty()) return;
-    unread_.assign(fresh_);
-    unread_begin_ = 0;
-    fresh_ = {};
+    if (received == Input::Received::closed) open_ = false;
+    if (received == Input::Received::broken) give_up();
+    return received;
 }
 
 // Reads without waiting. True: the reader has what was asked for, or refuses, or the client is gone.
 bool Connection::advance(RequestReader& reader, bool to_the_end) {
     while (true) {
-        if (!pending().empty()) consume(reader.feed(pending()));
+        if (!input_.unused().empty()) input_.use(reader.feed(input_.unused()));
         if (reader.refusal() || (to_the_end ? reader.is_complete() : reader.has_head())) return true;
         const auto received = receive();
-        if (received == Received::nothing) return false;
-        if (received == Received::closed) {
+        if (received == Input::Received::nothing) return false;
+        if (received != Input::Received::data) {
             cut_short_ = true;
             return true;
         }
@@ -290,7 +164,7 @@ asio::awaitable<void> Connection::read_more(RequestReader& reader, Phase phase) 
     const auto started = std::chrono::steady_clock::now();
     const auto limit = phase == Phase::head ? options.header_timeout : options.body_timeout;
     do {
-        keep_unread();
+        input_.keep();
         if (!write_now()) co_await finish_writing();
         if (broken_) co_return;
         // The whole header has one deadline. A body's grows with what has come, so that a large one over a
@@ -311,7 +185,7 @@ asio::awaitable<void> Connection::read_more(RequestReader& reader, Phase phase) 
         const auto [error] =
             co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, asio::as_tuple(asio::deferred));
         waiting_ = false;
-        drained_ = false;
+        input_.expect_more();
         if (!error) expired_ = false;  // bytes came at the last moment
         if (error) {
             if (!expired_) give_up();
@@ -321,7 +195,6 @@ asio::awaitable<void> Connection::read_more(RequestReader& reader, Phase phase) 
 }
 
 // ---- Answering
-// ----------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> Connection::exchange() {
     is_first_ = false;
@@ -371,7 +244,7 @@ asio::awaitable<void> Connection::exchange() {
 asio::awaitable<Response> Connection::answer(Exchange& exchange) {
     auto& [request, reader, target, started] = exchange;
     const auto& dispatcher = *thread_->dispatcher;
-    keep_unread();
+    input_.keep();
     if (dispatcher.has_credentials(request)) co_await dispatcher.authenticate(request);
     dispatcher.admit(request, target, reader);
     if (target.refusal) co_return std::move(*target.refusal);
@@ -414,7 +287,8 @@ void Connection::hand_over(Exchange& exchange) {
     const auto executor = socket_.get_executor();
     const auto took = std::chrono::steady_clock::now() - exchange.started;
     try {
-        (*exchange.target.upgrade)({std::move(socket_), std::move(exchange.request), std::string(pending())});
+        (*exchange.target.upgrade)(
+            {std::move(socket_), std::move(exchange.request), std::string(input_.unused())});
     } catch (...) {
         socket_ = asio::ip::tcp::socket(executor, protocol, second);
         exchange.request.id = id;
@@ -436,7 +310,7 @@ bool Connection::is_drainable(const RequestReader& reader) const {
 
 // RFC 9110, 10.1.1: not where the body is already on its way.
 void Connection::invite_body(const RequestReader& reader) {
-    if (!reader.expects_continue() || !pending().empty()) return;
+    if (!reader.expects_continue() || !input_.unused().empty()) return;
     output_.text() += "HTTP/1.1 100 Continue\r\n\r\n";
     output_.text_written();
 }
@@ -488,25 +362,13 @@ void Connection::respond(Exchange& exchange, Response response, std::string_view
 }
 
 // ---- Writing
-// ------------------------------------------------------------------------------------------------------
 
 // Sends what the socket takes without waiting. False: something is left.
 bool Connection::write_now() {
-    while (!output_.empty() && !broken_) {
-        std::array<iovec, write_buffers_max> buffers;
-        msghdr message{};
-        message.msg_iov = buffers.data();
-        message.msg_iovlen = output_.gather(buffers);
-        const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent >= 0) {
-            output_.consume(static_cast<std::size_t>(sent));
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return false;
-        } else if (errno != EINTR) {
-            give_up();
-        }
-    }
-    return true;
+    if (output_.empty() || broken_) return true;
+    const auto sent = output_.send(socket_.native_handle());
+    if (sent == Output::Sent::broken) give_up();
+    return sent != Output::Sent::some;
 }
 
 // Earlier answers must not wait for a slow handler: they go out as soon as it suspends.
@@ -518,7 +380,7 @@ void Connection::write_soon() {
 }
 
 asio::awaitable<void> Connection::finish_writing() {
-    keep_unread();
+    input_.keep();
     phase_ = Phase::writing;
     deadline_.set(thread_->options->write_timeout);
     while (!output_.empty() && !broken_) {
@@ -547,14 +409,12 @@ asio::awaitable<void> Connection::linger() {
     expired_ = false;
     std::size_t discarded = 0;
     while (!error && !expired_ && discarded < linger_bytes_max) {
-        drained_ = false;
-        fresh_ = {};
-        unread_.clear();
-        unread_begin_ = 0;
+        input_.expect_more();
+        input_.release();
         const auto received = receive();
-        discarded += fresh_.size();
-        if (received == Received::closed) break;
-        if (received == Received::data) continue;
+        discarded += input_.unused().size();
+        if (received == Input::Received::data) continue;
+        if (received != Input::Received::nothing) break;
         waiting_ = true;
         std::tie(error) =
             co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, asio::as_tuple(asio::deferred));

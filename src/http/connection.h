@@ -2,76 +2,21 @@
 // order.
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include "base/io_threads.h"
-#include "base/metrics.h"
-#include "base/task_group.h"
 #include "base/timer_wheel.h"
-#include "http/dispatcher.h"
+#include "http/input.h"
 #include "http/output.h"
 #include "http/request_reader.h"
-#include "http/server.h"
+#include "http/server_thread.h"
 
 namespace spaktok::http {
-
-class Connection;
-
-// How many connections there are, for the limit and for `stop`. Thread-safe.
-class ConnectionCount {
-  public:
-    ConnectionCount();
-    // False at the limit.
-    bool enter(std::size_t connections_max);
-    void leave();
-    bool wait_until_none(std::chrono::milliseconds limit);
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable none_;
-    std::size_t count_ = 0;
-    metrics::Gauge gauge_;
-};
-
-// What the connections of one I/O thread share. Lives on that thread, until its last connection has gone.
-struct ServerThread {
-    // Bytes of one read. Shared, because no connection needs it beyond the turn of the loop in which it
-    // reads.
-    static constexpr std::size_t scratch_bytes = 64 * 1024;
-
-    ServerThread(std::size_t index, IoThreads& threads, std::shared_ptr<const ServerOptions> options,
-                 std::shared_ptr<const Dispatcher> dispatcher, std::shared_ptr<ConnectionCount> count);
-
-    std::string_view date();        // now, as the Date header has it
-    std::string make_request_id();  // 13 characters: fits in a std::string without allocating
-    void stop_idle();               // and every other one after its answer
-
-    std::size_t index;
-    std::shared_ptr<const ServerOptions> options;
-    std::shared_ptr<const Dispatcher> dispatcher;
-    std::shared_ptr<ConnectionCount> count;
-    TimerWheel& wheel;
-    TaskGroup tasks;
-    std::vector<char> scratch;
-    std::list<Connection*> connections;
-    bool stopping = false;
-
-  private:
-    std::chrono::sys_seconds date_at_{};
-    std::string date_text_;
-    std::uint64_t id_state_;
-};
 
 // Owned by its coroutine, on its I/O thread. Ends by itself when the client leaves, breaks a limit or a
 // deadline, or the server stops.
@@ -85,14 +30,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   private:
     enum class Phase { idle, head, body, handling, writing, lingering };
-    enum class Received { data, nothing, closed };
     struct Exchange;
 
     // Reading.
-    Received receive();
-    std::string_view pending() const;
-    void consume(std::size_t bytes);
-    void keep_unread();
+    Input::Received receive();
     bool advance(RequestReader& reader, bool to_the_end);
     boost::asio::awaitable<void> read_more(RequestReader& reader, Phase phase);
     boost::asio::awaitable<void> wait_for_request();
@@ -119,14 +60,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::shared_ptr<ServerThread> thread_;
     std::list<Connection*>::iterator place_;
     TimerWheel::Deadline deadline_;
+    Input input_;
     Output output_;
-    std::string unread_;  // what was read and not used, where it has to outlive a turn of the loop
-    std::size_t unread_begin_ = 0;
-    std::string_view fresh_;  // the same, still in the thread's scratch buffer
     Phase phase_ = Phase::idle;
     bool open_ = true;      // another request may come
     bool broken_ = false;   // nothing can be sent any more
-    bool drained_ = true;   // the last read took all there was
     bool waiting_ = false;  // for the socket, so that the deadline may cancel it
     bool expired_ = false;
     bool cut_short_ = false;  // the client left within a request

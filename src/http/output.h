@@ -14,7 +14,8 @@
 namespace spaktok::http {
 
 // Pieces in order: text of its own, or bytes shared with other connections. Small texts that follow each
-// other grow together, so that many small answers are one buffer of one write.
+// other grow together, so that many small answers are one buffer of one write; what lies in a file in memory
+// is sent by the kernel from there.
 class Output {
   public:
     // Bodies up to this are copied behind their head; larger ones are a buffer of their own.
@@ -29,7 +30,11 @@ class Output {
 
     bool empty() const { return bytes_ == 0; }
     std::size_t bytes() const { return bytes_; }
-    // Fills `buffers` with what comes next; returns how many it filled.
+    // Sends what the socket, which does not block, takes now. The process must ignore SIGPIPE: sendfile(2)
+    // has no flag against it.
+    enum class Sent { all, some, broken };
+    Sent send(int socket);
+    // Fills `buffers` with what comes next, up to the next piece in a file; returns how many it filled.
     std::size_t gather(std::span<iovec> buffers) const;
     void consume(std::size_t bytes);
     // Gives back all memory. Only when empty.
@@ -38,11 +43,14 @@ class Output {
   private:
     struct Piece {
         std::string own;
-        SharedBytes shared;
-        std::size_t offset = 0;
-        std::size_t length = 0;  // of `shared`; of `own` it is its size
-        std::string_view rest() const;
+        BodyPart shared;  // instead of `own`, where it has a length
+        bool is_own() const { return shared.length == 0; }
+        bool is_in_file() const { return shared.extent != nullptr; }
+        std::size_t size() const { return is_own() ? own.size() : shared.length; }
+        std::string_view in_memory() const;
     };
+    ssize_t send_some(int socket) const;
+    static void let_go(Piece& piece);
 
     std::vector<Piece> pieces_;
     std::size_t first_ = 0;         // pieces before it are sent

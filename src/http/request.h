@@ -13,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/json.h"
+#include "base/memory_file.h"
 #include "base/uuid.h"
 #include "http/headers.h"
 
@@ -69,8 +70,22 @@ class Request {
 
 // Bytes that several responses may share (a segment, a static file).
 using SharedBytes = std::shared_ptr<const std::string>;
+// Either of a string or of a file in memory, which is sent without being copied.
 struct BodyPart {
+    BodyPart() = default;
+    BodyPart(SharedBytes of, std::size_t part_offset, std::size_t part_length)
+        : bytes(std::move(of)), offset(part_offset), length(part_length) {}
+    explicit BodyPart(SharedBytes whole) : bytes(std::move(whole)), length(bytes->size()) {}
+    explicit BodyPart(std::shared_ptr<const MemoryFile::Extent> whole)
+        : extent(std::move(whole)), length(extent->size()) {}
+
+    std::size_t size_of_whole() const { return extent ? extent->size() : bytes->size(); }
+    std::string text() const;  // a copy
+    // Whether it is the same bytes at the same place; what they are is not compared.
+    bool operator==(const BodyPart&) const = default;
+
     SharedBytes bytes;
+    std::shared_ptr<const MemoryFile::Extent> extent;
     std::size_t offset = 0;
     std::size_t length = 0;
 };

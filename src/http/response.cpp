@@ -6,6 +6,11 @@
 
 namespace spaktok::http {
 
+std::string BodyPart::text() const {
+    if (length == 0) return {};
+    return extent ? extent->read(offset, length) : bytes->substr(offset, length);
+}
+
 Response Response::json_text(std::string text, unsigned status) {
     Response response;
     response.status = status;
@@ -39,10 +44,7 @@ Response Response::bytes(const Request& request, SharedBytes bytes, std::string_
     // final ETag.
     const auto header = request.method == Method::get ? request.headers.get("Range") : std::nullopt;
     if (const auto range = header ? parse_range(*header, size) : std::nullopt) {
-        if (range->length == 0) {
-            throw Error(ErrorCode::range_not_satisfiable,
-                        "The range lies beyond the end, which is at " + std::to_string(size) + " bytes.");
-        }
+        if (range->length == 0) throw UnsatisfiableRange(size);
         part.offset = static_cast<std::size_t>(range->offset);
         part.length = static_cast<std::size_t>(range->length);
         response.status = 206;
@@ -142,6 +144,9 @@ Response problem(const Error& error, std::string_view request_id) {
     response.headers.add("Cache-Control", "no-store");
     // RFC 9110, 15.5.2: a 401 names a scheme. Browsers show no dialogue for Bearer.
     if (status == 401) response.headers.add("WWW-Authenticate", "Bearer");
+    // RFC 9110, 14.4 and 15.5.17.
+    if (const auto* range = dynamic_cast<const UnsatisfiableRange*>(&error))
+        response.headers.add("Content-Range", "bytes */" + std::to_string(range->complete_length()));
     if (const auto after = error.retry_after()) {
         // Whole seconds, rounded up: who comes back on the second is not refused again.
         const auto seconds =

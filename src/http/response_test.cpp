@@ -1,5 +1,11 @@
 // Answers without a socket: ranges, problems, compression, the head, and what is still to be sent.
+#include <array>
+#include <csignal>
+#include <utility>
+
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "http/byte_range.h"
@@ -91,6 +97,7 @@ TEST(Response, the_range_of_anything_but_get_is_ignored) {
         FAIL();
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::range_not_satisfiable);
+        EXPECT_EQ(problem(error, "id").headers.get("Content-Range"), "bytes */6");
     }
 }
 
@@ -265,6 +272,79 @@ TEST(Output, gives_the_same_bytes_however_they_are_taken) {
         }
         output.release();
         EXPECT_EQ(shared.use_count(), 1) << "sent bytes are let go";
+    }
+}
+
+// Two ends of a stream; what one sends, up to a few hundred KiB, the other may take later.
+class SocketPair {
+  public:
+    SocketPair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_.data()), 0); }
+    ~SocketPair() {
+        ::close(ends_[0]);
+        close_receiver();
+    }
+    int sender() const { return ends_[0]; }
+    void close_receiver() {
+        if (ends_[1] >= 0) ::close(std::exchange(ends_[1], -1));
+    }
+    std::string receive() const {
+        std::string all;
+        std::array<char, 10'000> buffer;
+        for (ssize_t count = 0; (count = ::recv(ends_[1], buffer.data(), buffer.size(), 0)) > 0;)
+            all.append(buffer.data(), static_cast<std::size_t>(count));
+        return all;
+    }
+
+  private:
+    std::array<int, 2> ends_{};
+};
+
+TEST(Output, sends_texts_and_files_in_order) {
+    const auto file = MemoryFile::make();
+    const auto shared = std::make_shared<const std::string>("0123456789");
+    const std::string large(1'000'000, 'l');
+    auto small_extent = file->append("in a file");
+    const auto large_extent = file->append(large);
+    const SocketPair sockets;
+    Output output;
+    for (int round = 0; round < 2; ++round) {
+        output.text() += "head ";
+        output.text_written();
+        BodyPart middle(small_extent);
+        middle.offset = 3;
+        middle.length = 2;
+        output.add(middle);
+        output.add(BodyPart(large_extent));
+        output.add(BodyPart(shared));
+        output.text() += " next";
+        output.text_written();
+        const auto expected = "head a " + large + "0123456789 next";
+        ASSERT_EQ(output.bytes(), expected.size());
+        std::string received;
+        int waits = 0;
+        while (output.send(sockets.sender()) == Output::Sent::some) {
+            ++waits;
+            received += sockets.receive();
+        }
+        received += sockets.receive();
+        EXPECT_GT(waits, 0) << "more than the socket takes at once";
+        EXPECT_TRUE(received == expected);
+        EXPECT_TRUE(output.empty());
+    }
+    EXPECT_EQ(small_extent.use_count(), 1) << "sent bytes are let go";
+    EXPECT_EQ(shared.use_count(), 1);
+}
+
+TEST(Output, a_receiver_that_is_gone_breaks_it) {
+    ::signal(SIGPIPE, SIG_IGN);
+    const auto file = MemoryFile::make();
+    for (const auto& part :
+         {BodyPart(std::make_shared<const std::string>("text")), BodyPart(file->append("file"))}) {
+        SocketPair sockets;
+        sockets.close_receiver();
+        Output output;
+        output.add(part);
+        EXPECT_EQ(output.send(sockets.sender()), Output::Sent::broken);
     }
 }
 

@@ -69,7 +69,7 @@ void judge_if_range(const Request& request, Response& response) {
     if (same) return;
     auto& part = response.shared_body.front();
     part.offset = 0;
-    part.length = part.bytes->size();
+    part.length = part.size_of_whole();
     response.status = 200;
     response.headers.remove("Content-Range");
 }

@@ -13,7 +13,9 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "http/connection.h"
+#include "http/connection_count.h"
 #include "http/dispatcher.h"
+#include "http/server_thread.h"
 #include "http/syntax.h"
 
 namespace spaktok::http {

@@ -4,6 +4,7 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include "base/metrics.h"
 #include "http/server.h"
 #include "http/test_server.h"
 
@@ -118,6 +119,12 @@ TEST_F(ServerLimits, junk_is_400_and_the_end) {
 
 TEST_F(ServerLimits, a_connection_too_many_is_503) {
     start({.connections_max = 2});
+    const auto refusals = [] {
+        const std::string series = "\nspaktok_http_connections_refused_total ";
+        const auto text = metrics::expose();
+        return std::stod(text.substr(text.find(series) + series.size()));
+    };
+    const auto before = refusals();
     auto first = server->client();
     auto second = server->client();
     EXPECT_EQ(first.get("/").status, 200u);
@@ -126,6 +133,7 @@ TEST_F(ServerLimits, a_connection_too_many_is_503) {
     const auto refused = third.receive();
     EXPECT_EQ(refused.status, 503u);
     EXPECT_EQ(refused.header("Retry-After"), "5");
+    EXPECT_EQ(refusals(), before + 1);
     EXPECT_TRUE(third.is_closed_by_server());
     // A place that becomes free is given away again.
     first.close();

@@ -157,7 +157,7 @@ Answer World::call(http::Method method, std::string path, RequestParts parts) {
     Answer answer{
         .status = response.status, .body = nullptr, .bytes = response.body, .headers = response.headers};
     for (const auto& part : response.shared_body)
-        answer.bytes += part.bytes->substr(part.offset, part.length);
+        answer.bytes += part.text();
     if (answer.header("Content-Type").find("json") != std::string::npos)
         answer.body = boost::json::parse(answer.bytes);
     return answer;

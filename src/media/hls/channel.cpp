@@ -59,10 +59,11 @@ void keep(std::vector<http::BodyPart>& parts, std::size_t offset, std::size_t le
             continue;
         }
         if (length == 0) break;
-        const std::size_t taken = std::min(part.length - offset, length);
-        kept.push_back({std::move(part.bytes), part.offset + offset, taken});
-        length -= taken;
+        part.offset += offset;
+        part.length = std::min(part.length - offset, length);
+        length -= part.length;
         offset = 0;
+        kept.push_back(std::move(part));
     }
     parts = std::move(kept);
 }
@@ -79,10 +80,7 @@ http::Response media_bytes(const http::Request& request, std::vector<http::BodyP
     const bool ranged = request.method == http::Method::get && !request.headers.get("If-Range");
     const auto header = ranged ? request.headers.get("Range") : std::nullopt;
     if (const auto range = header ? http::parse_range(*header, size) : std::nullopt) {
-        if (range->length == 0) {
-            throw Error(ErrorCode::range_not_satisfiable,
-                        fmt::format("The range lies beyond the end, which is at {} bytes.", size));
-        }
+        if (range->length == 0) throw http::UnsatisfiableRange(size);
         keep(parts, static_cast<std::size_t>(range->offset), static_cast<std::size_t>(range->length));
         response.status = 206;
         response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", range->offset,
@@ -92,11 +90,10 @@ http::Response media_bytes(const http::Request& request, std::vector<http::BodyP
     return response;
 }
 
-http::Response whole(const http::Request& request, http::SharedBytes bytes) {
-    if (!bytes) not_here();
-    const std::size_t size = bytes->size();
+http::Response whole(const http::Request& request, std::optional<http::BodyPart> part) {
+    if (!part) not_here();
     std::vector<http::BodyPart> parts;
-    parts.push_back({std::move(bytes), 0, size});
+    parts.push_back(std::move(*part));
     return media_bytes(request, std::move(parts));
 }
 
@@ -131,7 +128,9 @@ asio::awaitable<http::Response> Channel::answer(std::shared_ptr<Channel> channel
     if (const auto name = between(file, "init-", ".mp4")) {
         const auto number = parse_number(*name);
         if (!number) not_here();
-        co_return whole(request, channel->window_->init(*number));
+        auto bytes = channel->window_->init(*number);
+        if (!bytes) not_here();
+        co_return whole(request, http::BodyPart(std::move(bytes)));
     }
     const auto name = between(file, "", ".m4s");
     if (!name) not_here();
@@ -190,22 +189,21 @@ asio::awaitable<http::Response> Channel::media(const http::Request& request) {
     response.headers.set("Cache-Control", mark ? "public, max-age=1" : "no-cache");
     response.headers.set("Vary", "Accept-Encoding");
     if (gzip) response.headers.set("Content-Encoding", "gzip");
-    const std::size_t size = text->size();
-    response.shared_body.push_back({std::move(text), 0, size});
+    response.shared_body.emplace_back(std::move(text));
     co_return response;
 }
 
 asio::awaitable<http::Response> Channel::part(const http::Request& request, std::int64_t sequence,
                                               std::int64_t part) {
-    auto bytes = window_->part(sequence, static_cast<std::size_t>(part));
+    auto body = window_->part(sequence, static_cast<std::size_t>(part));
     // The hinted part may be asked for before it is there; anything further is nobody's guess.
     const auto mark = Window::mark_of_part(sequence, part);
-    if (!bytes && mark <= window_->arrivals().now() + Window::parts_max &&
+    if (!body && mark <= window_->arrivals().now() + Window::parts_max &&
         sequence >= window_->live_sequence()) {
         co_await window_->arrivals().wait(mark, patience());
-        bytes = window_->part(sequence, static_cast<std::size_t>(part));
+        body = window_->part(sequence, static_cast<std::size_t>(part));
     }
-    co_return whole(request, std::move(bytes));
+    co_return whole(request, std::move(body));
 }
 
 }  // namespace spaktok::media::hls

@@ -11,14 +11,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 Part part(std::chrono::milliseconds duration, bool independent, std::size_t bytes = 1000) {
-    return {std::make_shared<const std::string>(bytes, 'x'), duration, independent};
+    return {http::BodyPart(std::make_shared<const std::string>(bytes, 'x')), duration, independent};
 }
 
 Segment segment(std::int64_t sequence, std::int64_t timeline, std::vector<Part> parts) {
     Segment made{.sequence = sequence, .timeline = timeline, .start = 5s + (sequence - 7) * 2s};
     for (const auto& each : parts) {
         made.duration += each.duration;
-        made.bytes += each.bytes->size();
+        made.bytes += each.bytes.length;
     }
     made.parts = std::move(parts);
     return made;

@@ -38,7 +38,8 @@ struct TimelineStart {
     int height = 0;
 };
 
-// Thread-safe: the publisher's thread writes, every I/O thread reads. Bytes are shared, never copied.
+// Thread-safe: the publisher's thread writes, every I/O thread reads. Bytes are shared, never copied; those
+// of parts lie in a file in memory, from which the kernel sends them.
 class Window {
   public:
     // The first segment gets the number `first_sequence`, the first timeline `first_timeline`.
@@ -64,14 +65,14 @@ class Window {
     http::SharedBytes playlist(Encoding encoding) const;
     // Before any part has come: empty.
     std::string master_playlist(std::string_view media_uri) const;
-    http::SharedBytes init(std::int64_t timeline) const;                    // nullptr: no such thing here
-    std::vector<http::BodyPart> segment(std::int64_t sequence) const;       // empty: likewise
-    http::SharedBytes part(std::int64_t sequence, std::size_t part) const;  // nullptr: likewise
+    http::SharedBytes init(std::int64_t timeline) const;               // nullptr: no such thing here
+    std::vector<http::BodyPart> segment(std::int64_t sequence) const;  // empty: likewise
+    std::optional<http::BodyPart> part(std::int64_t sequence, std::size_t part) const;  // nullopt: likewise
     int target_duration_seconds() const;
     // The newest part that begins with a keyframe, with its init segment; nullopt without video.
     struct Picture {
         http::SharedBytes init;
-        http::SharedBytes part;
+        http::BodyPart part;
     };
     std::optional<Picture> newest_picture() const;
     double fps() const;
@@ -87,7 +88,8 @@ class Window {
     std::int64_t live_sequence() const;
 
   private:
-    void add_part(const cmaf::Fragment& fragment);
+    http::BodyPart store(const http::SharedBytes& bytes) const;
+    void add_part(const cmaf::Fragment& fragment, http::BodyPart bytes);
     void close_open();
     void drop_unused_timeline();
     void choose_targets();
@@ -97,6 +99,7 @@ class Window {
 
     const WindowOptions options_;
     const std::shared_ptr<Arrivals> arrivals_;
+    const std::shared_ptr<MemoryFile> file_ = MemoryFile::make();
     mutable std::mutex mutex_;
     Contents contents_;
     mutable http::SharedBytes playlist_;  // both are null after a change

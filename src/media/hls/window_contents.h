@@ -27,7 +27,7 @@ struct Timeline {
 };
 
 struct Part {
-    http::SharedBytes bytes;
+    http::BodyPart bytes;
     std::chrono::microseconds duration{};
     bool independent = false;
 };

@@ -153,13 +153,26 @@ TEST_F(WindowTest, FindsSegmentsAndPartsByNumber) {
     source_.add_segment(*window);
     window->add(source_.next({.independent = true}));
     EXPECT_EQ(window->segment(100).size(), 4U);
-    EXPECT_EQ(window->part(100, 3), window->segment(100)[3].bytes);
-    EXPECT_EQ(window->part(100, 4), nullptr);
-    EXPECT_NE(window->part(101, 0), nullptr);
-    EXPECT_EQ(window->part(101, 1), nullptr);
-    EXPECT_EQ(window->part(99, 0), nullptr);
-    EXPECT_EQ(window->part(102, 0), nullptr);
+    EXPECT_EQ(window->part(100, 3), window->segment(100)[3]);
+    EXPECT_EQ(window->part(100, 4), std::nullopt);
+    EXPECT_NE(window->part(101, 0), std::nullopt);
+    EXPECT_EQ(window->part(101, 1), std::nullopt);
+    EXPECT_EQ(window->part(99, 0), std::nullopt);
+    EXPECT_EQ(window->part(102, 0), std::nullopt);
     EXPECT_TRUE(window->segment(101).empty()) << "it is being written";
+}
+
+TEST_F(WindowTest, LargePartsLieInAFileAndSmallOnesDoNot) {
+    const auto window = make();
+    window->add(source_.next({.bytes = 32 * 1024 - 1, .independent = true}));
+    window->add(source_.next({.bytes = 32 * 1024}));
+    const auto small = window->part(100, 0);
+    const auto large = window->part(100, 1);
+    EXPECT_EQ(small->extent, nullptr);
+    EXPECT_NE(large->extent, nullptr);
+    EXPECT_EQ(small->text(), std::string(32 * 1024 - 1, 'a'));
+    EXPECT_EQ(large->text(), std::string(32 * 1024, 'b'));
+    EXPECT_EQ(window->contents().bytes - window->init(5)->size(), 64 * 1024 - 1U);
 }
 
 TEST_F(WindowTest, ThePlaylistIsMadeOncePerChange) {
@@ -231,10 +244,11 @@ TEST(WindowConcurrent, ReadersWhileItIsWritten) {
                 const auto live = window->live_sequence();
                 for (std::int64_t sequence = live - 5; sequence <= live; ++sequence) {
                     for (const auto& part : window->segment(sequence))
-                        read += static_cast<int>(part.bytes->size() > 0);
-                    if (const auto part = window->part(sequence, 1)) read += part->front() >= 'a' ? 1 : 0;
+                        read += static_cast<int>(part.length > 0);
+                    if (const auto part = window->part(sequence, 1))
+                        read += part->text().front() >= 'a' ? 1 : 0;
                 }
-                if (const auto picture = window->newest_picture()) read += picture->part->empty() ? 0 : 1;
+                if (const auto picture = window->newest_picture()) read += picture->part.length == 0 ? 0 : 1;
                 window->master_playlist("m");
             }
         });

@@ -58,7 +58,7 @@ class HubFixture : public ::testing::Test {
         const auto response = get(file, query);
         std::string all = response.body;
         for (const auto& part : response.shared_body)
-            all += part.bytes->substr(part.offset, part.length);
+            all += part.text();
         return all;
     }
     std::string playlist() { return text("media.m3u8"); }

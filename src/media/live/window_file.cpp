@@ -125,7 +125,7 @@ void write_segment(Writer& writer, const hls::Segment& segment) {
     for (const auto& part : segment.parts) {
         writer.number(std::int64_t{part.duration.count()});
         writer.number(std::uint64_t{part.independent ? 1U : 0U});
-        writer.text(*part.bytes);
+        writer.text(part.bytes.text());
     }
 }
 
@@ -139,10 +139,10 @@ void read_segment(Reader& reader, hls::Contents& contents) {
         hls::Part part;
         part.duration = std::chrono::microseconds(reader.signed_number(duration_max_us));
         part.independent = reader.number(1) == 1;
-        part.bytes = std::make_shared<const std::string>(reader.text(UINT64_MAX));
-        if (part.duration.count() == 0 || part.bytes->empty()) reader.fail();
+        part.bytes = http::BodyPart(std::make_shared<const std::string>(reader.text(UINT64_MAX)));
+        if (part.duration.count() == 0 || part.bytes.length == 0) reader.fail();
         segment.duration += part.duration;
-        segment.bytes += part.bytes->size();
+        segment.bytes += part.bytes.length;
         segment.parts.push_back(std::move(part));
     }
     const bool follows =

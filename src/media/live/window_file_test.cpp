@@ -30,9 +30,10 @@ Broadcast::Kept example() {
     for (std::int64_t i = 0; i < 4; ++i) {
         hls::Segment segment{.sequence = 10 + i, .timeline = i < 2 ? 4 : 5, .start = 5s + i * 2s};
         for (int part = 0; part < 3; ++part) {
-            segment.parts.push_back({bytes("part " + std::to_string(i * 10 + part)), 600ms, part == 0});
+            segment.parts.push_back(
+                {http::BodyPart(bytes("part " + std::to_string(i * 10 + part))), 600ms, part == 0});
             segment.duration += 600ms;
-            segment.bytes += segment.parts.back().bytes->size();
+            segment.bytes += segment.parts.back().bytes.length;
         }
         contents.segments.push_back(std::move(segment));
     }
@@ -66,7 +67,7 @@ TEST(WindowFile, GivesBackWhatWasKept) {
     ASSERT_EQ(contents.segments.size(), 4U);
     EXPECT_EQ(contents.segments[3].timeline, 5);
     EXPECT_EQ(contents.segments[3].duration, 1800ms);
-    EXPECT_EQ(*contents.segments[3].parts[2].bytes, "part 32");
+    EXPECT_EQ(contents.segments[3].parts[2].bytes.text(), "part 32");
     EXPECT_TRUE(contents.segments[3].parts[0].independent);
     EXPECT_FALSE(contents.segments[3].parts[1].independent);
     EXPECT_EQ(encode(*read), encode(kept));
@@ -95,7 +96,8 @@ TEST(WindowFile, NoInvariantOfAWindowIsBelievedToHold) {
         {"a timeline that is not there", [](auto& contents) { contents.timelines.erase(5); }},
         {"timelines going back", [](auto& contents) { contents.segments[3].timeline = 4; }},
         {"no parts", [](auto& contents) { contents.segments[1].parts.clear(); }},
-        {"an empty part", [](auto& contents) { contents.segments[1].parts[1].bytes = bytes(""); }},
+        {"an empty part",
+         [](auto& contents) { contents.segments[1].parts[1].bytes = http::BodyPart(bytes("")); }},
         {"a part without duration", [](auto& contents) { contents.segments[1].parts[1].duration = 0s; }},
         {"a part of two hours", [](auto& contents) { contents.segments[1].parts[1].duration = 2h; }},
         {"a negative start", [](auto& contents) { contents.segments[1].start = -1s; }},

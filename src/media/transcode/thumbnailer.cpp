@@ -49,7 +49,7 @@ bool Thumbnailer::take_place() {
 
 asio::awaitable<std::string> Thumbnailer::make(hls::Window::Picture picture) {
     LimitedProcess::Options options{.argv = command(options_.ffmpeg, options_.width),
-                                    .input = *picture.init + *picture.part,
+                                    .input = *picture.init + picture.part.text(),
                                     .output_bytes_max = jpeg_bytes_max,
                                     .deadline = std::chrono::seconds(8),
                                     .cpu_max = std::chrono::seconds(4)};
@@ -63,7 +63,7 @@ asio::awaitable<std::string> Thumbnailer::make(hls::Window::Picture picture) {
 
 asio::awaitable<void> Thumbnailer::follow(StreamId stream, std::shared_ptr<hls::Window> window, Keys& keys,
                                           Announce announce) {
-    http::SharedBytes shown;
+    std::optional<http::BodyPart> shown;
     while (!window->ended()) {
         auto picture = window->newest_picture();
         if (!picture || picture->part == shown || !take_place()) {
@@ -78,7 +78,7 @@ asio::awaitable<void> Thumbnailer::follow(StreamId stream, std::shared_ptr<hls::
             const Place place{running_};
             shown = picture->part;
             // What failed on a busy machine is tried again, even where no newer picture has come.
-            if (!co_await renew(stream, std::move(*picture), keys, announce)) shown = nullptr;
+            if (!co_await renew(stream, std::move(*picture), keys, announce)) shown.reset();
         }
         co_await pause(options_.interval);
     }

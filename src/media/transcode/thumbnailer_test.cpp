@@ -15,7 +15,7 @@ hls::Window::Picture picture() {
     const auto& recording = testing::usual();
     cmaf::Muxer muxer({}, recording.video, recording.audio);
     for (const auto& unit : recording.units) {
-        if (const auto fragment = muxer.push(unit)) return {muxer.init(), fragment->bytes};
+        if (const auto fragment = muxer.push(unit)) return {muxer.init(), http::BodyPart(fragment->bytes)};
     }
     throw std::logic_error("no fragment");
 }
@@ -50,14 +50,14 @@ TEST_F(ThumbnailerTest, MakesAJpegOfTheKeyframe) {
 
 TEST_F(ThumbnailerTest, WhatIsNoPictureIsAnError) {
     auto broken = picture();
-    broken.part = std::make_shared<const std::string>(broken.part->substr(0, broken.part->size() / 8));
+    broken.part.length /= 8;
     EXPECT_EQ(error({}, broken), ErrorCode::unsupported_media);
     const auto junk = std::make_shared<const std::string>(100'000, 'x');
-    EXPECT_EQ(error({}, {junk, junk}), ErrorCode::unsupported_media);
+    EXPECT_EQ(error({}, {junk, http::BodyPart(junk)}), ErrorCode::unsupported_media);
     // A playlist in disguise would make ffmpeg open what it names.
     const auto playlist =
         std::make_shared<const std::string>("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n");
-    EXPECT_EQ(error({}, {playlist, playlist}), ErrorCode::unsupported_media);
+    EXPECT_EQ(error({}, {playlist, http::BodyPart(playlist)}), ErrorCode::unsupported_media);
 }
 
 TEST_F(ThumbnailerTest, WithoutFfmpegItIsUnavailable) {
@@ -81,7 +81,7 @@ TEST_F(ThumbnailerTest, NoMoreAtOnceThanAllowed) {
     window->begin_timeline({.init = picture().init, .codecs = "avc1", .width = 320, .height = 180},
                            clock_.now());
     cmaf::Fragment fragment{
-        .bytes = picture().part, .duration = 1s, .independent = true, .before_keyframe = true};
+        .bytes = picture().part.bytes, .duration = 1s, .independent = true, .before_keyframe = true};
     window->add(fragment);
     for (int i = 0; i < 5; ++i) {
         keys.push_back(std::make_unique<Thumbnailer::Keys>());
