@@ -20,8 +20,9 @@ namespace {
 constexpr std::array descriptions{
     SettingDescription{"data", "data",
                        "Directory of everything that the embedded engines keep; created where missing."},
-    SettingDescription{"relational", "",
-                       "People, graph, content, money: sqlite:FILE or postgres://…. Default: sqlite:<data>/spaktok.db"},
+    SettingDescription{
+        "relational", "",
+        "People, graph, content, money: sqlite:FILE or postgres://…. Default: sqlite:<data>/spaktok.db"},
     SettingDescription{"document", "",
                        "Chats and live streams: sqlite:FILE. Default: sqlite:<data>/documents.db"},
     SettingDescription{"realtime", "",
