@@ -8,6 +8,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "base/assert.h"
@@ -178,6 +179,8 @@ void Server::listen() {
 
 void Server::start() {
     SPAKTOK_ASSERT(!state_->started);
+    // sendfile has no MSG_NOSIGNAL: a client that is gone must be an error, not the end of the process.
+    ::signal(SIGPIPE, SIG_IGN);
     listen();
     state_->dispatcher->prepare();
     for (std::size_t i = 0; i < state_->threads.size(); ++i) {
