@@ -51,9 +51,10 @@ asio::awaitable<void> tell(Service& service, LiveBoard& board, graph::Service& g
     const auto data =
         json::Object{{"stream", json::to_value(co_await service.answer(*stream, std::nullopt))}};
     co_await publish("stream:" + stream->id.to_string(), event.type, data);
-    // Whoever only prepares tells nobody.
-    const bool is_public = stream->status != Status::scheduled || stream->scheduled_for;
-    if (is_public) co_await publish("live", event.type, data);
+    // Whoever only prepares tells nobody, though the stream may be live by now.
+    const bool is_preparation =
+        !stream->scheduled_for && (stream->status == Status::scheduled || event.type == "stream.created");
+    if (!is_preparation) co_await publish("live", event.type, data);
     const bool is_news =
         event.type == "stream.started" || (event.type == "stream.created" && stream->scheduled_for);
     if (is_news) co_await tell_followers(graph, stream->user_id, publish, event.type, data);
