@@ -57,6 +57,7 @@ class Room {
 
     std::vector<std::shared_ptr<Client>> clients() const {
         std::vector<std::shared_ptr<Client>> all;
+        all.reserve(clients_.size());
         for (const auto& [username, client] : clients_)
             all.push_back(client);
         return all;

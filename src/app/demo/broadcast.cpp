@@ -84,6 +84,7 @@ struct Broadcast::State {
 
     void run_once() {
         std::vector<char*> words;
+        words.reserve(argv.size() + 1);
         for (auto& word : argv)
             words.push_back(word.data());
         words.push_back(nullptr);

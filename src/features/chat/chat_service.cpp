@@ -132,6 +132,7 @@ asio::awaitable<paging::Page<MessageAnswer>> Service::history(RoomId room, std::
             paging::encode_cursor(history_list, std::vector{std::to_string(messages.back().seq)});
     }
     std::vector<UserId> senders;
+    senders.reserve(messages.size());
     for (const auto& message : messages)
         senders.push_back(message.sender_id);
     const auto summaries = co_await state_->options.accounts.summaries(std::move(senders));

@@ -251,7 +251,7 @@ asio::awaitable<void> RtmpConnection::open(rtmp::PublishRequested request) {
     }
     if (refusal) {
         session_.refuse_publish(refusal->message());
-        throw *refusal;
+        throw Error(*refusal);
     }
     if (asked_to_end_) co_return;
     session_.accept_publish();

@@ -127,6 +127,7 @@ class SpawnPlan {
         std::array<char*, 3> environment{path_entry.data(), language.data(), nullptr};
         std::vector<std::string> words = argv;
         std::vector<char*> arguments;
+        arguments.reserve(words.size() + 1);
         for (auto& word : words)
             arguments.push_back(word.data());
         arguments.push_back(nullptr);

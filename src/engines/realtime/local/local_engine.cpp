@@ -11,7 +11,6 @@ namespace spaktok::realtime::local {
 
 namespace asio = boost::asio;
 using spaktok::sqlite::Connection;
-using spaktok::sqlite::GroupWriter;
 
 namespace {
 
