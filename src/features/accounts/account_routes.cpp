@@ -265,11 +265,16 @@ void add_instance_route(http::Router& router, Service& service, InstanceFacts fa
                        {"limits", std::move(limits)},
                        {"registration", service.is_registration_open() ? "open" : "closed"},
                        {"reserved_usernames", std::move(reserved)}};
+    const auto text_of = [&known](bool is_setup_required) {
+        known["setup_required"] = is_setup_required;
+        return json::serialize(known);
+    };
+    // Written once: nothing but the first sign-up changes it.
     router.add(Method::get, "/api/v1/instance", {.operation_id = "get_instance"},
-               [&service, known = std::move(known)](Request&) -> asio::awaitable<Response> {
-                   json::Object answer = known;
-                   answer["setup_required"] = co_await service.is_setup_required();
-                   co_return Response::of(answer);
+               [&service, before_setup = text_of(true),
+                after_setup = text_of(false)](Request&) -> asio::awaitable<Response> {
+                   const bool is_setup_required = co_await service.is_setup_required();
+                   co_return Response::json_text(is_setup_required ? before_setup : after_setup);
                });
 }
 
