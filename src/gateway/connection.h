@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +22,13 @@
 namespace spaktok::gateway {
 
 class Shard;
+
+// A request that one of the added handlers answers.
+struct Call {
+    std::int64_t id;
+    const RequestHandler& handler;
+    json::Object body;
+};
 
 // Lives on its shard's thread, owned by the shard and by the socket operations under way. Idle, it has no
 // buffer and no coroutine: it waits to become readable and then reads into its thread's one buffer.
@@ -57,6 +65,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::vector<Membership>& memberships() { return memberships_; }
     std::size_t place = 0;  // among the shard's connections
     int requests_in_flight = 0;
+    // The one that is under way and those behind it, in the order they came; null while there are none.
+    std::unique_ptr<std::deque<Call>> calls;
 
     static constexpr std::chrono::seconds close_timeout{5};
 

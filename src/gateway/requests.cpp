@@ -76,20 +76,32 @@ void Requests::dispatch(Connection& connection, std::int64_t id, ClientMessage m
         throw Error(ErrorCode::invalid_argument, "There is no request of this type.",
                     {.field = "type", .reason = "unknown_type"});
     }
-    shard_.tasks().spawn(run(connection.shared_from_this(), id, handler->second, std::move(message.body)));
+    call(connection, {.id = id, .handler = handler->second, .body = std::move(message.body)});
 }
 
-asio::awaitable<void> Requests::run(std::shared_ptr<Connection> connection, std::int64_t id,
-                                    const RequestHandler& handler, json::Object message) {
-    const InFlight counted(*connection);
-    std::exception_ptr failure;
-    try {
-        const json::Value result = co_await handler(connection->caller(), std::move(message));
-        connection->send_text(encode_answer(id, result));
-    } catch (...) {
-        failure = std::current_exception();
+void Requests::call(Connection& connection, Call call) {
+    ++connection.requests_in_flight;
+    const bool is_first = connection.calls == nullptr;
+    if (is_first) connection.calls = std::make_unique<std::deque<Call>>();
+    connection.calls->push_back(std::move(call));
+    if (is_first) shard_.tasks().spawn(run_calls(connection.shared_from_this()));
+}
+
+// One after another: what a person sends in one order is stored in that order.
+asio::awaitable<void> Requests::run_calls(std::shared_ptr<Connection> connection) {
+    for (auto& calls = *connection->calls; !calls.empty(); calls.pop_front()) {
+        Call& call = calls.front();
+        std::exception_ptr failure;
+        try {
+            const json::Value result = co_await call.handler(connection->caller(), std::move(call.body));
+            connection->send_text(encode_answer(call.id, result));
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (failure) answer_exception(*connection, call.id, failure);
+        --connection->requests_in_flight;
     }
-    if (failure) answer_exception(*connection, id, failure);
+    connection->calls.reset();
 }
 
 // ---- Topics

@@ -18,6 +18,7 @@ namespace spaktok::gateway {
 
 class Connection;
 class Shard;
+struct Call;
 
 // Requests of a connection that are not answered yet; one more is refused. Enough for a page that subscribes
 // to all it shows at once, little enough that one client cannot fill an engine's queue.
@@ -37,8 +38,8 @@ class Requests {
     void dispatch(Connection& connection, std::int64_t id, ClientMessage message);
     void subscribe(Connection& connection, std::int64_t id, const json::Object& message);
     void unsubscribe(Connection& connection, std::int64_t id, const json::Object& message);
-    boost::asio::awaitable<void> run(std::shared_ptr<Connection> connection, std::int64_t id,
-                                     const RequestHandler& handler, json::Object message);
+    void call(Connection& connection, Call call);
+    boost::asio::awaitable<void> run_calls(std::shared_ptr<Connection> connection);
     struct Subscribe {
         std::int64_t id;
         std::string topic;

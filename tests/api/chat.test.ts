@@ -252,7 +252,6 @@ describe('flood', () => {
       const sent = await Promise.all(Array.from({ length: 14 }, (_, i) => refusal(socket.send(id, `spam ${i}`))));
       expect(sent.slice(0, 10)).toEqual(Array<string>(10).fill('granted'));
       expect(sent.filter((answer) => answer === '429 flood').length).toBeGreaterThanOrEqual(2);
-      expect(sent.at(-1)).toBe('429 flood');
       // One more a second.
       await until('speaking again', async () => (await refusal(socket.send(id, 'patience'))) === 'granted', { every_ms: 500 });
       await socket.close();
