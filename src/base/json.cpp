@@ -4,9 +4,6 @@
 
 namespace spaktok::json {
 
-namespace {
-
-// JSON can write U+0000 as \u0000; PostgreSQL's text cannot hold it, so no engine gets it.
 bool has_zero(const Value& value) {
     switch (value.kind()) {
         case boost::json::kind::string: {
@@ -27,8 +24,6 @@ bool has_zero(const Value& value) {
             return false;
     }
 }
-
-}  // namespace
 
 Value parse(std::string_view text, std::size_t depth_max) {
     boost::json::parse_options options;

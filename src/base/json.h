@@ -42,6 +42,10 @@ using Array = boost::json::array;
 // refused.
 Value parse(std::string_view text, std::size_t depth_max = 32);
 
+// Whether any text in it has the character U+0000: JSON can write it as \u0000, PostgreSQL's text cannot hold
+// it, so no engine gets it.
+bool has_zero(const Value& value);
+
 namespace detail {
 template <class T>
 struct is_optional : std::false_type {};

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "base/assert.h"
 #include "gateway/connection.h"
 #include "gateway/core.h"
@@ -22,9 +19,7 @@ constexpr std::size_t turn_bytes_max = 64 * 1024;
 }  // namespace
 
 LocalTopic::LocalTopic(Shard& shard, std::string name)
-    : shard_(shard), name_(std::move(name)), name_json_(to_json_text(name_)), opening_(shard.context()) {
-    opening_->expires_at(asio::steady_timer::time_point::max());
-}
+    : shard_(shard), name_(std::move(name)), name_json_(to_json_text(name_)), opened_(shard.context()) {}
 
 // ---- Opening
 
@@ -38,8 +33,7 @@ asio::awaitable<void> LocalTopic::open(std::shared_ptr<LocalTopic> self) {
     } catch (...) {
         self->failure_ = std::current_exception();
     }
-    self->opening_->cancel();
-    self->opening_.reset();
+    self->opened_.set();
     if (self->is_idle()) self->shard_.remove(*self);
 }
 
@@ -54,10 +48,7 @@ void LocalTopic::begin_at(realtime::Position position) {
 }
 
 asio::awaitable<void> LocalTopic::opened() {
-    while (opening_) {
-        boost::system::error_code ended;
-        co_await opening_->async_wait(asio::redirect_error(asio::use_awaitable, ended));
-    }
+    co_await opened_.wait();
     if (failure_) std::rethrow_exception(failure_);
 }
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
+#include "base/event.h"
 #include "engines/realtime/realtime.h"
 #include "gateway/frame_queue.h"
 #include "gateway/protocol.h"
@@ -104,7 +104,7 @@ class LocalTopic : public std::enable_shared_from_this<LocalTopic> {
     std::string name_;
     std::string name_json_;
     std::unique_ptr<realtime::Subscription> subscription_;
-    std::optional<boost::asio::steady_timer> opening_;  // while opening; cancelled when that has ended
+    Event opened_;  // or failed to be
     std::exception_ptr failure_;
     std::optional<realtime::Position> position_;  // up to where this thread's subscription has carried
     std::vector<Member> members_;

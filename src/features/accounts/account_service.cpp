@@ -66,6 +66,7 @@ struct Service::State {
     Account answered(const StoredUser& user) const;
     asio::awaitable<StoredUser> existing(UserId user);
     asio::awaitable<StoredUser> existing_login(std::string login);
+    asio::awaitable<std::unordered_map<UserId, KnownUser>> load(std::vector<UserId> ids);
     asio::awaitable<std::unordered_map<UserId, KnownUser>> look_up(std::vector<UserId> ids);
     asio::awaitable<void> prove_password(StoredUser user, Proof proof);
     asio::awaitable<void> remove_blob(std::string path);
@@ -279,27 +280,16 @@ asio::awaitable<void> Service::remove_picture(UserId user) {
 }
 
 // ---- for other features
+asio::awaitable<std::unordered_map<UserId, KnownUser>> Service::State::load(std::vector<UserId> ids) {
+    std::unordered_map<UserId, KnownUser> loaded;
+    for (const auto& user : co_await store.find_many(std::move(ids)))
+        loaded.emplace(user.account.id, std::make_shared<const Known>(answered(user), user.status));
+    co_return loaded;
+}
+
 asio::awaitable<std::unordered_map<UserId, KnownUser>> Service::State::look_up(std::vector<UserId> ids) {
-    std::unordered_map<UserId, KnownUser> found;
-    std::unordered_map<UserId, std::uint64_t> missing;  // with the cache's ticket
-    for (const auto& id : ids) {
-        if (auto hit = known.get(id)) {
-            found.emplace(id, std::move(*hit));
-        } else {
-            missing.emplace(id, known.ticket(id));
-        }
-    }
-    if (missing.empty()) co_return found;
-    std::vector<UserId> wanted;
-    for (const auto& [id, ticket] : missing)
-        wanted.push_back(id);
-    for (const auto& user : co_await store.find_many(std::move(wanted))) {
-        const auto id = user.account.id;
-        auto entry = std::make_shared<const Known>(answered(user), user.status);
-        known.put(id, entry, missing.at(id));
-        found.emplace(id, std::move(entry));
-    }
-    co_return found;
+    return cache::get_all(known, std::move(ids),
+                          [this](std::vector<UserId> missing) { return load(std::move(missing)); });
 }
 
 asio::awaitable<std::unordered_map<UserId, UserSummary>> Service::summaries(std::vector<UserId> ids) {

@@ -11,6 +11,9 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
 
 #include "base/clock.h"
 
@@ -95,5 +98,28 @@ class ExpiringCache {
     Options options_;
     std::array<Shard, 16> shards_;
 };
+
+// The values of those `keys` that have one: from the cache, and what it lacks by one
+// `load` (std::vector<Key>) -> awaitable<std::unordered_map<Key, Value>>.
+template <class Key, class Value, class Load>
+boost::asio::awaitable<std::unordered_map<Key, Value>> get_all(ExpiringCache<Key, Value>& cache,
+                                                               std::vector<Key> keys, Load load) {
+    std::unordered_map<Key, Value> found;
+    std::unordered_map<Key, std::uint64_t> tickets;
+    std::vector<Key> missing;
+    for (const auto& key : keys) {
+        if (auto hit = cache.get(key)) {
+            found.emplace(key, std::move(*hit));
+        } else if (tickets.emplace(key, cache.ticket(key)).second) {
+            missing.push_back(key);
+        }
+    }
+    if (missing.empty()) co_return found;
+    for (auto& [key, value] : co_await load(std::move(missing))) {
+        cache.put(key, value, tickets.at(key));
+        found.emplace(key, std::move(value));
+    }
+    co_return found;
+}
 
 }  // namespace spaktok::cache

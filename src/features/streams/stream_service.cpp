@@ -243,6 +243,7 @@ asio::awaitable<Service::Stretch> Service::read(Status status, std::optional<std
 
 asio::awaitable<void> Service::keep_followed(std::vector<Placed>& streams, UserId follower) {
     std::vector<UserId> owners;
+    owners.reserve(streams.size());
     for (const auto& placed : streams)
         owners.push_back(placed.stream.user_id);
     const auto followed = co_await options_.graph.followed_among(follower, std::move(owners));
@@ -295,32 +296,20 @@ asio::awaitable<std::optional<StreamId>> Service::live_of(UserId user) {
     co_return live;
 }
 
-asio::awaitable<std::vector<Stream>> Service::recent(std::vector<StreamId> ids) {
+asio::awaitable<std::unordered_map<StreamId, Stream>> Service::load(std::vector<StreamId> ids) {
     std::unordered_map<StreamId, Stream> loaded;
-    std::unordered_map<StreamId, std::uint64_t> missing;  // with the cache's ticket
-    std::vector<std::optional<Stream>> hits;
-    hits.reserve(ids.size());
-    for (const auto id : ids) {
-        hits.push_back(recent_.get(id));
-        if (!hits.back()) missing.emplace(id, recent_.ticket(id));
-    }
-    if (!missing.empty()) {
-        std::vector<StreamId> wanted;
-        for (const auto& [id, ticket] : missing)
-            wanted.push_back(id);
-        for (auto& stream : co_await store_.find_all(std::move(wanted))) {
-            recent_.put(stream.id, stream, missing.at(stream.id));
-            loaded.emplace(stream.id, std::move(stream));
-        }
-    }
+    for (auto& stream : co_await store_.find_all(std::move(ids)))
+        loaded.emplace(stream.id, std::move(stream));
+    co_return loaded;
+}
+
+asio::awaitable<std::vector<Stream>> Service::recent(std::vector<StreamId> ids) {
+    const auto found = co_await cache::get_all(
+        recent_, ids, [this](std::vector<StreamId> missing) { return load(std::move(missing)); });
     std::vector<Stream> streams;
-    streams.reserve(ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (hits[i]) {
-            streams.push_back(std::move(*hits[i]));
-        } else if (const auto found = loaded.find(ids[i]); found != loaded.end()) {
-            streams.push_back(found->second);
-        }
+    streams.reserve(found.size());
+    for (const auto id : ids) {
+        if (const auto stream = found.find(id); stream != found.end()) streams.push_back(stream->second);
     }
     co_return streams;
 }

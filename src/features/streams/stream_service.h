@@ -135,6 +135,7 @@ class Service final : public media::Authority {
     boost::asio::awaitable<Stretch> read_live(std::optional<std::string> cursor, std::int64_t count);
     boost::asio::awaitable<Stretch> read_ended(std::optional<std::string> cursor, std::int64_t count);
     boost::asio::awaitable<Stretch> read_scheduled(std::optional<std::string> cursor, std::int64_t count);
+    boost::asio::awaitable<std::unordered_map<StreamId, Stream>> load(std::vector<StreamId> ids);
     boost::asio::awaitable<void> keep_followed(std::vector<Placed>& streams, UserId follower);
 
     // After the commit of every change of a stream.

@@ -24,14 +24,6 @@ constexpr Statement commit{.name = "commit", .sql = "COMMIT"};
 constexpr Statement rollback{.name = "rollback", .sql = "ROLLBACK"};
 constexpr milliseconds idle_step{5};
 
-SessionOptions session_options(const std::string& url, const PostgresDatabase::Options& options, Sync sync) {
-    return {.url = url,
-            .sync = sync,
-            .connect_timeout = options.connect_timeout,
-            .statement_timeout = options.statement_timeout,
-            .silence_max = options.silence_max};
-}
-
 }  // namespace
 
 // How often a conflict may be tried again: with growing pauses of random length, until patience ends.
@@ -40,7 +32,7 @@ class PostgresDatabase::Patience {
     Patience(asio::io_context& context, Random& random, milliseconds patience)
         : timer_(context), random_(random), ends_at_(steady_clock::now() + patience) {}
 
-    // Throws `conflict` where it has ended.
+    // Returns once it is time for another attempt; throws `conflict` where patience has ended.
     asio::awaitable<void> wait(TransactionConflict conflict) {
         if (steady_clock::now() >= ends_at_) throw std::move(conflict);
         constexpr std::uint64_t pause_max_us = 50'000;
@@ -90,10 +82,12 @@ class PostgresDatabase::RunningTransaction final : public Transaction {
 PostgresDatabase::PostgresDatabase(const std::string& url, Options options)
     : options_(options),
       guard_(context_.get_executor()),
-      points_(context_, session_options(url, options, Sync::shared), options.point_sessions),
-      reads_(context_, session_options(url, options, Sync::shared), options.read_sessions),
-      writes_(context_, session_options(url, options, Sync::own), options.write_sessions),
-      transactions_(context_, session_options(url, options, Sync::own), options.transactions),
+      points_(context_, {.url = url, .sync = Sync::shared, .limits = options.sessions},
+              options.point_sessions),
+      reads_(context_, {.url = url, .sync = Sync::shared, .limits = options.sessions}, options.read_sessions),
+      writes_(context_, {.url = url, .sync = Sync::own, .limits = options.sessions}, options.write_sessions),
+      transactions_(context_, {.url = url, .sync = Sync::own, .limits = options.sessions},
+                    options.transactions),
       thread_([this] {
           ::pthread_setname_np(::pthread_self(), "postgres");
           context_.run();

@@ -26,9 +26,7 @@ class PostgresDatabase final : public Database {
         std::size_t read_sessions = 3;   // reads that may take longer
         std::size_t write_sessions = 2;  // single writes
         TransactionSessions::Options transactions{};
-        std::chrono::milliseconds connect_timeout{5'000};
-        std::chrono::milliseconds statement_timeout{5'000};
-        std::chrono::milliseconds silence_max{8'000};
+        SessionLimits sessions{};  // of each
         // What conflicts with others runs again for as long.
         std::chrono::milliseconds conflict_patience{5'000};
     };
@@ -43,6 +41,7 @@ class PostgresDatabase final : public Database {
 
   private:
     class RunningTransaction;
+    class Patience;
 
     template <class T>
     boost::asio::awaitable<T> on_engine(boost::asio::awaitable<T> work);
@@ -51,8 +50,6 @@ class PostgresDatabase final : public Database {
     boost::asio::awaitable<Result> write(Statement statement, std::vector<Value> args);
     boost::asio::awaitable<void> transact(TransactionBody body);
     boost::asio::awaitable<void> attempt(const TransactionBody& body);
-    // Returns once it is time for another attempt; throws `conflict` where patience has ended.
-    class Patience;
     boost::asio::awaitable<void> close_when_idle();
 
     const Options options_;

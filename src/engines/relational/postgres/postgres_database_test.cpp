@@ -45,9 +45,9 @@ asio::awaitable<void> make_notes(Database& database) {
 // Short limits, so that a test sees them pass.
 PostgresDatabase::Options hasty() {
     return {.transactions = {.count = 2, .waiting_max = 3, .wait_max = milliseconds(300)},
-            .connect_timeout = milliseconds(1'000),
-            .statement_timeout = milliseconds(400),
-            .silence_max = milliseconds(1'000)};
+            .sessions = {.connect_timeout = milliseconds(1'000),
+                         .statement_timeout = milliseconds(400),
+                         .silence_max = milliseconds(1'000)}};
 }
 
 class PostgresDatabaseTest : public testing::Test {
@@ -133,8 +133,10 @@ TEST_F(PostgresDatabaseTest, ATableMayChangeUnderItsPreparedStatements) {
     EXPECT_EQ(run(database_.query(find_note, 1))[0].get<std::string>("colour"), "blue");
 }
 
-asio::awaitable<void> hold_until(std::shared_future<void> released, Database& database) {
-    co_await database.run_transaction([released](Transaction&) -> asio::awaitable<void> {
+asio::awaitable<void> hold_until(std::shared_future<void> released, Database& database,
+                                 std::atomic<int>& held) {
+    co_await database.run_transaction([released, &held](Transaction&) -> asio::awaitable<void> {
+        ++held;
         asio::steady_timer timer(co_await asio::this_coro::executor);
         while (released.wait_for(milliseconds(0)) != std::future_status::ready) {
             timer.expires_after(milliseconds(5));
@@ -148,11 +150,12 @@ TEST_F(PostgresDatabaseTest, TransactionsBeyondTheSessionsWaitInOrderAndForALimi
     threads.start();
     std::promise<void> release;
     const auto released = release.get_future().share();
+    std::atomic<int> held = 0;
     std::vector<std::future<void>> holding;
     for (int holder = 0; holder < 2; ++holder)
         holding.push_back(
-            asio::co_spawn(threads.context(0), hold_until(released, database_), asio::use_future));
-    std::this_thread::sleep_for(milliseconds(100));
+            asio::co_spawn(threads.context(0), hold_until(released, database_, held), asio::use_future));
+    EXPECT_TRUE(engines::testing::eventually([&] { return held == 2; }));
     const auto nothing = [](Transaction&) -> asio::awaitable<void> { co_return; };
     const auto refused = error_of(database_.run_transaction(nothing));
     EXPECT_EQ(refused.code(), ErrorCode::unavailable);

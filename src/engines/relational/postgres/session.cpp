@@ -57,7 +57,7 @@ asio::awaitable<void> Session::open() {
     connection_.reset(PQconnectStartParams(keys.data(), values.data(), expand_url));
     SPAKTOK_ASSERT(connection_ != nullptr);
     const auto is_late = std::make_shared<bool>(false);
-    asio::steady_timer deadline(context_, options_.connect_timeout);
+    asio::steady_timer deadline(context_, options_.limits.connect_timeout);
     deadline.async_wait([weak = weak_from_this(), is_late](const error_code& cancelled) {
         const auto self = weak.lock();
         if (cancelled || !self) return;
@@ -86,7 +86,7 @@ asio::awaitable<void> Session::open() {
         "SET timezone = 'UTC'; SET client_min_messages = 'warning'; SET default_transaction_isolation = "
         "'serializable'; "
         "SET statement_timeout = {}; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = {}",
-        options_.statement_timeout.count(), 4 * options_.statement_timeout.count()));
+        options_.limits.statement_timeout.count(), 4 * options_.limits.statement_timeout.count()));
     deadline.cancel();
     if (is_broken()) throw unavailable("the server closed the new session");
 }
@@ -302,7 +302,7 @@ void Session::watch() {
         if (cancelled || !self || self->is_broken()) return;
         self->is_watching_ = false;
         if (self->under_way_ == 0) return;
-        const bool is_silent = steady_clock::now() - self->heard_at_ > self->options_.silence_max;
+        const bool is_silent = steady_clock::now() - self->heard_at_ > self->options_.limits.silence_max;
         if (is_silent && !self->is_script_) return self->fail("the server has been silent for too long");
         self->watch();
     });

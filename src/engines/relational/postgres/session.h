@@ -17,8 +17,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <libpq-fe.h>
 
+#include "base/event.h"
 #include "engines/relational/database.h"
-#include "engines/relational/postgres/event.h"
 
 namespace spaktok::relational::postgres {
 
@@ -26,13 +26,17 @@ namespace spaktok::relational::postgres {
 // again. Right for reads alone; a statement with a Sync of its own is a transaction of its own.
 enum class Sync { own, shared };
 
-struct SessionOptions {
-    std::string url;  // postgres://… as libpq reads it
-    Sync sync = Sync::own;
+struct SessionLimits {
     std::chrono::milliseconds connect_timeout{5'000};
     // The server ends a statement after this; a server that says nothing for longer is taken for gone.
     std::chrono::milliseconds statement_timeout{5'000};
     std::chrono::milliseconds silence_max{8'000};
+};
+
+struct SessionOptions {
+    std::string url;  // postgres://… as libpq reads it
+    Sync sync = Sync::own;
+    SessionLimits limits{};
 };
 
 // Lives on its context's only thread. Once broken it is of no use, and everything that was under way has

@@ -13,7 +13,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/error.h"
-#include "engines/relational/postgres/event.h"
+#include "base/event.h"
 #include "engines/relational/postgres/session.h"
 
 namespace spaktok::relational::postgres {

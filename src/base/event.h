@@ -7,7 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace spaktok::relational::postgres {
+namespace spaktok {
 
 class Event {
   public:
@@ -32,4 +32,4 @@ class Event {
     bool is_set_ = false;
 };
 
-}  // namespace spaktok::relational::postgres
+}  // namespace spaktok
