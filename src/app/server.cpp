@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/task_group.h"
 #include "engines/relational/migrations.h"
+#include "engines/relational/partitions.h"
 #include "features/accounts/account_routes.h"
 #include "features/chat/chat_routes.h"
 #include "features/chat/chat_service.h"
@@ -41,6 +42,8 @@ namespace {
 // A room's history for clients that reconnect: longer absences reload a page of it.
 constexpr realtime::HistoryLimits room_history{.messages_max = 1000, .age_max = std::chrono::minutes(10)};
 constexpr std::chrono::seconds viewer_tick{1};
+// They are made years ahead.
+constexpr std::chrono::hours partition_interval{24};
 
 // What a browser on this machine can open: a wildcard address is no destination.
 std::string local_url(const std::string& address, std::uint16_t port) {
@@ -172,6 +175,7 @@ struct Server::State {
     asio::awaitable<void> prepare();
     asio::awaitable<void> count_viewers();
     asio::awaitable<void> end_abandoned();
+    asio::awaitable<void> keep_partitions();
     asio::awaitable<void> shut_down();
 
     void run(std::function<asio::awaitable<void>()> work) {
@@ -256,7 +260,7 @@ void Server::State::add_realtime() {
 }
 
 asio::awaitable<void> Server::State::prepare() {
-    co_await relational::migrate(*database);
+    co_await relational::migrate(*database, clock.now());
     co_await board.ensure();
     co_await chat.start();
     co_await streams.restore_board();
@@ -280,6 +284,19 @@ asio::awaitable<void> Server::State::end_abandoned() {
     asio::steady_timer timer(co_await asio::this_coro::executor, settings.reconnect_grace + viewer_tick);
     co_await timer.async_wait(asio::use_awaitable);
     co_await streams.end_abandoned([this](StreamId stream) { return hub.status(stream).has_value(); });
+}
+
+asio::awaitable<void> Server::State::keep_partitions() {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(partition_interval);
+        co_await timer.async_wait(asio::use_awaitable);
+        try {
+            co_await relational::make_partitions(*database, clock.now());
+        } catch (const Error& error) {
+            log::error("partitions not made", {{"error", error.message()}, {"detail", error.detail()}});
+        }
+    }
 }
 
 asio::awaitable<void> Server::State::shut_down() {
@@ -319,6 +336,7 @@ void Server::start() {
     state.run([&state]() -> asio::awaitable<void> {
         state.background.spawn(state.count_viewers());
         state.background.spawn(state.end_abandoned());
+        state.background.spawn(state.keep_partitions());
         co_return;
     });
     state.started = true;

@@ -6,6 +6,7 @@
 
 #include "app/commands/commands.h"
 #include "app/data_directory.h"
+#include "base/clock.h"
 #include "engines/relational/migrations.h"
 
 namespace spaktok::app {
@@ -35,7 +36,7 @@ int migrate(const Settings& settings, MigrateOptions options) {
     };
     // What migrate returns is how it is afterwards, with nothing pending.
     const auto before = wait(relational::plan_migrations(*database));
-    if (!options.plan) wait(relational::migrate(*database));
+    if (!options.plan) wait(relational::migrate(*database, SystemClock().now()));
     print_migrations(options.plan ? "Applied:" : "Applied before:", before.applied);
     print_migrations(options.plan ? "To be applied:" : "Applied now:", before.pending);
     if (before.pending.empty()) std::cout << "The schema is up to date.\n";

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/log.h"
+#include "engines/relational/partitions.h"
 
 namespace spaktok::relational {
 
@@ -118,8 +119,10 @@ boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database) {
     return plan_migrations(database, all_migrations());
 }
 
-boost::asio::awaitable<MigrationPlan> migrate(Database& database) {
-    return migrate(database, all_migrations());
+boost::asio::awaitable<MigrationPlan> migrate(Database& database, Timestamp now) {
+    auto plan = co_await migrate(database, all_migrations());
+    co_await make_partitions(database, now);
+    co_return plan;
 }
 
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::span<const Migration> known) {

@@ -31,10 +31,11 @@ struct MigrationPlan {
 // database knows a migration that this program does not (it is older than its data).
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database);
 // Applies what is pending, each in a transaction of its own that takes a lock so that two nodes may start at
-// once. Returns the plan as it is afterwards: nothing is pending.
-boost::asio::awaitable<MigrationPlan> migrate(Database& database);
+// once, and makes the partitions of the years from `now` on (partitions.h). Returns the plan as it is
+// afterwards: nothing is pending.
+boost::asio::awaitable<MigrationPlan> migrate(Database& database, Timestamp now);
 
-// The same for a history of the caller's own.
+// The same for a history of the caller's own, without partitions.
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::span<const Migration> known);
 boost::asio::awaitable<MigrationPlan> migrate(Database& database, std::span<const Migration> known);
 

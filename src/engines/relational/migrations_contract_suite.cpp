@@ -83,7 +83,7 @@ TEST_P(RelationalMigrations, OfTheProgramAreNumberedWithoutGapsAndApplyInOrder) 
         EXPECT_FALSE(all[index].sqlite.empty());
         EXPECT_FALSE(all[index].postgres.empty());
     }
-    EXPECT_EQ(run(migrate(database())).applied.size(), all.size());
+    EXPECT_EQ(run(migrate(database(), Timestamp{})).applied.size(), all.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(Adapters, RelationalMigrations, testing::ValuesIn(all_adapters()), adapter_name);

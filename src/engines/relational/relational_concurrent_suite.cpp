@@ -183,7 +183,7 @@ TEST_P(RelationalContractConcurrent, TwoNodesMayMigrateTheSameDatabaseAtOnce) {
         for (int node = 0; node < 3; ++node) {
             nodes.push_back(std::async(std::launch::async, [&place] {
                 const auto database = open(place->url(), {});
-                return run(migrate(*database));
+                return run(migrate(*database, Timestamp{}));
             }));
         }
         for (auto& node : nodes) {

@@ -273,7 +273,7 @@ INSERT INTO edges (from_id, to_id) VALUES (1, 2);
 }
 
 TEST_P(RelationalContract, ServesTheListsOfTheSchemaByIndexes) {
-    run(migrate(database()));
+    run(migrate(database(), Timestamp{}));
     const Value id = Uuid{};
     const Value at = Timestamp{};
     const Value limit = std::int64_t{20};

@@ -30,7 +30,7 @@ std::unique_ptr<relational::postgres::TestSchema> make_schema() {
 std::unique_ptr<relational::Database> open_database(const std::string& url) {
     log::configure({.level = log::Level::error});  // what a test provokes would drown what it says
     auto database = relational::open(url, {});
-    run(relational::migrate(*database));
+    run(relational::migrate(*database, SystemClock().now()));
     return database;
 }
 

@@ -1,4 +1,5 @@
--- A stream is one broadcast: scheduled or not, once live, in the end ended.
+-- A stream is one broadcast: scheduled or not, once live, in the end ended. One partition a year, by the time in the id, so that the
+-- primary key stays the id; the program makes them (partitions.cpp).
 CREATE TABLE streams (
     id UUID NOT NULL PRIMARY KEY,
     user_id UUID NOT NULL,
@@ -19,7 +20,7 @@ CREATE TABLE streams (
     CONSTRAINT streams_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT streams_status_known CHECK (status IN ('scheduled', 'live', 'ended')),
     CONSTRAINT streams_viewers_count_positive CHECK (viewers_count >= 0)
-);
+) PARTITION BY RANGE (id);
 
 -- A person's streams, newest first: the id is time-ordered.
 CREATE INDEX idx_streams_user_id ON streams (user_id, id DESC);

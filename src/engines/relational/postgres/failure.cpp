@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engines/relational/database.h"
+#include "engines/relational/partitions.h"
 
 namespace spaktok::relational::postgres {
 
@@ -27,11 +28,21 @@ std::optional<Kind> kind_of(std::string_view state) {
     return std::nullopt;
 }
 
-// Connection, resources, operator's intervention, system error, a standby that cannot write: none is about
-// the statement.
+// As the whole table declares it, also where one of its partitions refused.
+std::string rule_of(const PGresult* answer, Kind kind) {
+    const auto table = field(answer, PG_DIAG_TABLE_NAME);
+    const std::string whole(whole_table(table));
+    if (kind == Kind::not_null) return whole + "." + field(answer, PG_DIAG_COLUMN_NAME);
+    auto constraint = field(answer, PG_DIAG_CONSTRAINT_NAME);
+    if (constraint.starts_with(table)) constraint.replace(0, table.size(), whole);
+    return constraint;
+}
+
+// Connection, resources, a lock that took too long, operator's intervention, system error, a standby that
+// cannot write: none is about the statement.
 bool is_outage(std::string_view state) {
     return state.starts_with("08") || state.starts_with("53") || state.starts_with("58") ||
-           state.starts_with("57P") || state == "25006";
+           state.starts_with("57P") || state == "55P03" || state == "25006";
 }
 
 }  // namespace
@@ -50,10 +61,7 @@ std::exception_ptr failure_of(const PGresult* answer) {
     const auto detail = fmt::format("SQLSTATE {}: {}", state, field(answer, PG_DIAG_MESSAGE_PRIMARY));
     if (state == "40001" || state == "40P01") return std::make_exception_ptr(TransactionConflict(detail));
     if (const auto kind = kind_of(state)) {
-        auto name = kind == Kind::not_null
-                        ? field(answer, PG_DIAG_TABLE_NAME) + "." + field(answer, PG_DIAG_COLUMN_NAME)
-                        : field(answer, PG_DIAG_CONSTRAINT_NAME);
-        return std::make_exception_ptr(ConstraintViolation(*kind, std::move(name), detail));
+        return std::make_exception_ptr(ConstraintViolation(*kind, rule_of(answer, *kind), detail));
     }
     if (state == "57014")
         return std::make_exception_ptr(

@@ -97,6 +97,7 @@ void throw_named(Connection& connection, const Failure& failure, std::string_vie
         case SQLITE_CONSTRAINT_NOTNULL:
             throw violation(Kind::not_null, std::string(subject(message)));
         case SQLITE_CONSTRAINT_FOREIGNKEY:
+        case SQLITE_CONSTRAINT_TRIGGER:  // ON DELETE RESTRICT; there are no triggers of our own
             throw violation(Kind::foreign_key, "");
         default:
             throw Failure(failure.sqlite_code(),

@@ -16,7 +16,7 @@ class SqliteSchema : public testing::Test {
     static constexpr auto bob = "0190a0a0-0000-7000-8000-000000000002";
 
     void SetUp() override {
-        run(migrate(*database_));
+        run(migrate(*database_, Timestamp{}));
         change("INSERT INTO users (id, username, email, password_hash) VALUES ('" + std::string(ada) +
                "', 'ada', 'ada@example.org', 'x'), ('" + bob + "', 'bob', 'bob@example.org', 'x')");
         change("INSERT INTO streams (id, user_id, title) VALUES ('" + std::string(ada) + "', '" + ada +
