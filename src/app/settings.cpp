@@ -27,7 +27,10 @@ constexpr std::array descriptions{
                        "Chats and live streams: sqlite:FILE. Default: sqlite:<data>/documents.db"},
     SettingDescription{"realtime", "",
                        "Sessions, topics, counters: local:FILE. Default: local:<data>/realtime.db"},
-    SettingDescription{"blob", "", "Pictures and thumbnails: file:DIR. Default: file:<data>/media"},
+    SettingDescription{"blob", "",
+                       "Pictures and thumbnails: file:DIR, or "
+                       "s3://ACCESS_KEY:SECRET_KEY@BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION. "
+                       "Default: file:<data>/media"},
     SettingDescription{
         "http", "127.0.0.1:8080",
         "Address of the page, the API and the live streams, host:port; port 0 takes a free one."},
@@ -246,14 +249,16 @@ std::map<std::string, SettingValue> gather(const SettingSources& sources) {
     return values;
 }
 
-// postgres://user:secret@host/db → postgres://user:***@host/db
+// postgres://user:secret@host/db → postgres://user:***@host/db. A secret may have a '/' or '@' that should
+// have been escaped, so that it is no URL or another one: everything up to the last '@' is taken for it.
 std::string without_password(const std::string& text) {
-    const auto url = boost::urls::parse_uri(text);
-    if (!url.has_value() || !url->has_password()) return text;
-    const std::string secret(url->encoded_password());
-    const auto position = text.find(":" + secret + "@");
-    if (position == std::string::npos) return text;
-    return text.substr(0, position + 1) + "***" + text.substr(position + 1 + secret.size());
+    const auto authority = text.find("://");
+    if (authority == std::string::npos) return text;
+    const auto colon = text.find_first_of(":/?", authority + 3);
+    const auto at = text.rfind('@');
+    if (colon == std::string::npos || text[colon] != ':' || at == std::string::npos || at < colon)
+        return text;
+    return text.substr(0, colon + 1) + "***" + text.substr(at);
 }
 
 }  // namespace

@@ -128,5 +128,24 @@ TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
     EXPECT_EQ(second.document, first.document);
 }
 
+TEST_F(SettingsTest, ConfigHidesPasswordsOfEveryForm) {
+    const struct {
+        const char* url;
+        const char* shown;
+    } cases[] = {
+        {"s3://id:a%2Fb@bucket/x?endpoint=http://h:9000", "s3://id:***@bucket/x?endpoint=http://h:9000"},
+        {"s3://id:a/b+c@bucket/x?endpoint=http://h:9000", "s3://id:***@bucket/x?endpoint=http://h:9000"},
+        {"s3://id:a@b/c@bucket", "s3://id:***@bucket"},
+        {"s3://id:@bucket", "s3://id:***@bucket"},
+        {"s3://bucket/x?endpoint=http://h:9000", "s3://bucket/x?endpoint=http://h:9000"},
+    };
+    for (const auto& each : cases) {
+        sources_.flags["blob"] = each.url;
+        EXPECT_NE(describe(load()).find("blob = '" + std::string(each.shown) + "'"), std::string::npos)
+            << each.url << "\n"
+            << describe(load());
+    }
+}
+
 }  // namespace
 }  // namespace spaktok::app

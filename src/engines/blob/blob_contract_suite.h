@@ -9,11 +9,21 @@
 #include <gtest/gtest.h>
 
 #include "engines/blob/blob_store.h"
+#include "engines/blob/s3/test_server.h"
 #include "engines/testing/testing.h"
 
 namespace spaktok::blob::contract {
 
 using engines::testing::Adapter;
+
+// A bucket of its own on the server that this process's tests share; blobs below a prefix.
+class S3Place final : public engines::testing::Place {
+  public:
+    std::string url() const override { return bucket_.url("/a prefix/of blobs"); }
+
+  private:
+    s3::TestBucket bucket_;
+};
 
 std::vector<Adapter> all_adapters();
 
@@ -21,7 +31,8 @@ class BlobContract : public testing::TestWithParam<Adapter> {
   protected:
     void SetUp() override { reopen(); }
     void reopen();
-    Metadata put(std::string key, std::string bytes, std::string content_type = "text/plain");
+    // The etag.
+    std::string put(std::string key, std::string bytes, std::string content_type = "text/plain");
     // The bytes; "none" where there is no such blob.
     std::string bytes_of(std::string key, Range range = {});
     BlobStore& store() { return *store_; }

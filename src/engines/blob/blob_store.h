@@ -1,6 +1,7 @@
 // The blob port: uploaded media, thumbnails, recordings. Adapters: directory/ (embedded), s3/.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,17 +35,25 @@ struct Range {
 class BlobStore {
   public:
     virtual ~BlobStore() = default;
-    virtual boost::asio::awaitable<Metadata> put(std::string key, std::string bytes,
-                                                 std::string content_type) = 0;
+    // Returns the etag. Where it throws `unavailable`, the old blob or the new one is there. Throws
+    // Error{payload_too_large} beyond 256 MiB.
+    virtual boost::asio::awaitable<std::string> put(std::string key, std::string bytes,
+                                                    std::string content_type) = 0;
     // nullopt where there is none. Throws Error{range_not_satisfiable} for a range that begins at or past the
     // end.
     virtual boost::asio::awaitable<std::optional<Blob>> get(std::string key, Range range = {}) = 0;
     virtual boost::asio::awaitable<std::optional<Metadata>> stat(std::string key) = 0;
+    // Whether there was one. Of several that remove the same blob at once, more than one may be told so.
     virtual boost::asio::awaitable<bool> remove(std::string key) = 0;
     virtual boost::asio::awaitable<void> check() = 0;
+    // A URL by which anyone may GET the blob from the engine itself for so long (1 s to 7 days), for large
+    // blobs that should not pass through this process. It says nothing of whether there is such a blob.
+    // nullopt where the engine serves nobody but this process. Does not suspend.
+    virtual std::optional<std::string> presigned_get(const std::string& key,
+                                                     std::chrono::seconds expires) = 0;
 };
 
-// `url`: file:DIR, later s3://….
+// `url`: file:DIR, or s3://… as s3/address.h says. Throws Error{invalid_argument}, which does not repeat it.
 std::unique_ptr<BlobStore> open(const std::string& url);
 
 }  // namespace spaktok::blob

@@ -38,4 +38,9 @@ void check_content_type(std::string_view content_type) {
     }
 }
 
+void check_expiry(std::chrono::seconds expires) {
+    if (expires < std::chrono::seconds(1) || expires > presigned_expiry_max)
+        throw Error(ErrorCode::invalid_argument, "A link is valid for 1 second to 7 days.");
+}
+
 }  // namespace spaktok::blob

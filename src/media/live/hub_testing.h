@@ -93,12 +93,12 @@ class RecordingAuthority final : public Authority {
 // A blob store in memory.
 class MemoryBlobs final : public blob::BlobStore {
   public:
-    boost::asio::awaitable<blob::Metadata> put(std::string key, std::string bytes,
-                                               std::string content_type) override {
+    boost::asio::awaitable<std::string> put(std::string key, std::string bytes,
+                                            std::string content_type) override {
         const std::scoped_lock lock(mutex_);
         blob::Metadata metadata{.size_bytes = bytes.size(), .content_type = std::move(content_type)};
         blobs_[std::move(key)] = {metadata, std::move(bytes), 0};
-        co_return metadata;
+        co_return "";
     }
     boost::asio::awaitable<std::optional<blob::Blob>> get(std::string key, blob::Range) override {
         const std::scoped_lock lock(mutex_);
@@ -117,6 +117,9 @@ class MemoryBlobs final : public blob::BlobStore {
         co_return blobs_.erase(key) > 0;
     }
     boost::asio::awaitable<void> check() override { co_return; }
+    std::optional<std::string> presigned_get(const std::string&, std::chrono::seconds) override {
+        return std::nullopt;
+    }
     std::vector<std::string> keys() const {
         const std::scoped_lock lock(mutex_);
         std::vector<std::string> all;

@@ -129,8 +129,8 @@ fs::path DirectoryStore::new_temporary() {
            (std::to_string(::getpid()) + "-" + std::to_string(now) + "-" + std::to_string(next_temporary_++));
 }
 
-Metadata DirectoryStore::write(const std::string& key, const std::string& bytes,
-                               const std::string& content_type) {
+std::string DirectoryStore::write(const std::string& key, const std::string& bytes,
+                                  const std::string& content_type) {
     const Header header{.content_type = content_type, .etag = etag_of(bytes), .size_bytes = bytes.size()};
     const fs::path temporary = new_temporary();
     File file = File::create(temporary);
@@ -138,15 +138,11 @@ Metadata DirectoryStore::write(const std::string& key, const std::string& bytes,
     file.write(write_header(header));
     file.write(bytes);
     file.sync();
-    const auto modified_at = file.status().modified_at;
     const fs::path target = file_of(key);
     rename_into(temporary, target);
     discard.keep();
     sync_folder(target.parent_path());
-    return {.size_bytes = bytes.size(),
-            .content_type = content_type,
-            .etag = header.etag,
-            .modified_at = modified_at};
+    return header.etag;
 }
 
 bool DirectoryStore::erase(const std::string& key) {
@@ -162,7 +158,8 @@ bool DirectoryStore::erase(const std::string& key) {
     return true;
 }
 
-asio::awaitable<Metadata> DirectoryStore::put(std::string key, std::string bytes, std::string content_type) {
+asio::awaitable<std::string> DirectoryStore::put(std::string key, std::string bytes,
+                                                 std::string content_type) {
     check_key(key);
     check_content_type(content_type);
     if (bytes.size() > options_.blob_bytes_max) {
@@ -200,6 +197,13 @@ asio::awaitable<void> DirectoryStore::check() {
     co_await pool_.run([this] {
         if (::access(temporary_.c_str(), W_OK | X_OK) != 0) fail("write to", temporary_);
     });
+}
+
+std::optional<std::string> DirectoryStore::presigned_get(const std::string& key,
+                                                         std::chrono::seconds expires) {
+    check_key(key);
+    check_expiry(expires);
+    return std::nullopt;
 }
 
 }  // namespace spaktok::blob::directory

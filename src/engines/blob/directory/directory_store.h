@@ -29,19 +29,20 @@ class DirectoryStore final : public BlobStore {
     // Error{unavailable}.
     explicit DirectoryStore(Options options);
 
-    boost::asio::awaitable<Metadata> put(std::string key, std::string bytes,
-                                         std::string content_type) override;
+    boost::asio::awaitable<std::string> put(std::string key, std::string bytes,
+                                            std::string content_type) override;
     boost::asio::awaitable<std::optional<Blob>> get(std::string key, Range range) override;
     boost::asio::awaitable<std::optional<Metadata>> stat(std::string key) override;
     boost::asio::awaitable<bool> remove(std::string key) override;
     boost::asio::awaitable<void> check() override;
+    std::optional<std::string> presigned_get(const std::string& key, std::chrono::seconds expires) override;
 
   private:
     std::filesystem::path file_of(const std::string& key) const;
     std::filesystem::path new_temporary();
     void remove_leftovers();
     // These block.
-    Metadata write(const std::string& key, const std::string& bytes, const std::string& content_type);
+    std::string write(const std::string& key, const std::string& bytes, const std::string& content_type);
     bool erase(const std::string& key);
 
     Options options_;
