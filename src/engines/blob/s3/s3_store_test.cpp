@@ -138,6 +138,8 @@ TEST(S3Store, CountsItsRequests) {
 
 // ---- What a server says seldom
 
+constexpr const char* a_part = "200 OK\r\nETag: \"part\"\r\n\r\n";
+
 TEST(S3Store, TriesAgainWhatTheServerCouldNotDo) {
     std::atomic<int> answered = 0;
     ScriptedServer server([&](const std::string&) -> std::string {
@@ -147,6 +149,27 @@ TEST(S3Store, TriesAgainWhatTheServerCouldNotDo) {
     S3Store store(address_of(server.url()), hasty());
     EXPECT_EQ(run(store.put("a", "bytes", "text/plain")), "tag");
     EXPECT_EQ(answered, 3);
+}
+
+TEST(S3Store, TriesAgainWhereTheConnectionEndsInTheMiddleOfAnAnswer) {
+    std::atomic<int> answered = 0;
+    ScriptedServer server([&](const std::string&) {
+        ScriptedServer::Reply reply("200 OK\r\nETag: \"tag\"\r\n\r\nbytes");
+        reply.is_cut = ++answered == 1;
+        return reply;
+    });
+    S3Store store(address_of(server.url()), hasty());
+    EXPECT_EQ(run(store.get("a", {}))->bytes, "bytes");
+    EXPECT_EQ(answered, 2);
+}
+
+TEST(S3Store, KeepsItsConnectionsOpen) {
+    ScriptedServer server([](const std::string&) { return a_part; });
+    S3Store store(address_of(server.url()), hasty());
+    for (int i = 0; i < 10; ++i)
+        run(store.put("a", "bytes", "text/plain"));
+    EXPECT_EQ(server.requests().size(), 10U);
+    EXPECT_EQ(server.connections(), 1U);
 }
 
 TEST(S3Store, GivesUpOnAServerThatCanNeverDoIt) {
@@ -196,7 +219,6 @@ ScriptedServer::Script parts_server(std::string part, std::string complete, std:
     };
 }
 
-constexpr const char* a_part = "200 OK\r\nETag: \"part\"\r\n\r\n";
 constexpr const char* a_whole =
     "200 OK\r\n\r\n<CompleteMultipartUploadResult><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>";
 

@@ -66,10 +66,16 @@ std::vector<std::string> ScriptedServer::requests() const {
     return requests_;
 }
 
+std::size_t ScriptedServer::connections() const {
+    const std::scoped_lock lock(mutex_);
+    return connections_.size();
+}
+
 void ScriptedServer::accept_all() {
     for (;;) {
         const int connection = ::accept(listener_, nullptr, nullptr);
         if (connection < 0) return;
+        const std::scoped_lock lock(mutex_);
         connections_.push_back(connection);
         threads_.emplace_back([this, connection] { serve(connection); });
     }
@@ -90,11 +96,17 @@ void ScriptedServer::serve(int connection) {
             const std::scoped_lock lock(mutex_);
             requests_.push_back(line);
         }
-        auto answer = "HTTP/1.1 " + script_(line);
+        const auto reply = script_(line);
+        auto answer = "HTTP/1.1 " + reply.text;
         const auto head = answer.find("\r\n\r\n");
         const auto body = head == std::string::npos ? 0 : answer.size() - head - 4;
         answer.insert(answer.find("\r\n"), "\r\nContent-Length: " + std::to_string(body));
+        if (reply.is_cut) answer.resize(answer.size() - 1);
         if (::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
+        if (reply.is_cut) {
+            ::shutdown(connection, SHUT_RDWR);
+            return;
+        }
     }
 }
 
