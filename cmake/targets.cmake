@@ -8,6 +8,15 @@ function(spaktok_library name dir)
   target_precompile_headers(${name} REUSE_FROM spaktok_pch)
 endfunction()
 
+# spaktok_uses_mongoc(FILES…): the files of the current directory's targets that see the headers of MongoDB's driver, beside
+# everything in engines/document/mongo.
+function(spaktok_uses_mongoc)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/engines/document/mongo/*.cpp)
+  set(options ${MONGOC_INCLUDE_DIRS})
+  list(TRANSFORM options PREPEND -isystem)
+  set_source_files_properties(${files} ${ARGN} PROPERTIES COMPILE_OPTIONS "${options}")
+endfunction()
+
 # spaktok_test(NAME DIR [LIBS…]): every *_test.cpp and *_suite.cpp below DIR, as one test program.
 # A suite whose name ends in "Concurrent" runs under ThreadSanitizer as well (`./test tsan`); that build leaves out
 # the *_test.cpp that have none.

@@ -116,16 +116,19 @@ TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
 }
 
 TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
-    sources_.flags = {{"relational", "postgres://spaktok:secret@db/spaktok"}, {"name", "A \"quoted\" name"}};
+    sources_.flags = {{"relational", "postgres://spaktok:secret@db/spaktok"},
+                      {"document", "mongodb://spaktok:secret@a:1,b:2/spaktok?replicaSet=rs"},
+                      {"name", "A \"quoted\" name"}};
     const auto first = load();
     const auto text = describe(first);
     EXPECT_EQ(text.find("secret"), std::string::npos);
     EXPECT_NE(text.find("postgres://spaktok:***@db/spaktok"), std::string::npos);
+    EXPECT_NE(text.find("mongodb://spaktok:***@a:1,b:2/spaktok?replicaSet=rs"), std::string::npos);
     sources_.flags.clear();
     write(text);
     const auto second = load();
     EXPECT_EQ(second.name, first.name);
-    EXPECT_EQ(second.document, first.document);
+    EXPECT_EQ(second.realtime, first.realtime);
 }
 
 TEST_F(SettingsTest, ConfigHidesPasswordsOfEveryForm) {

@@ -1,5 +1,6 @@
 #include "engines/document/collection.h"
 
+#include "engines/document/mongo/mongo_store.h"
 #include "engines/document/sqlite/sqlite_store.h"
 #include "engines/sqlite/connection.h"
 
@@ -71,7 +72,8 @@ std::unique_ptr<Store> open(const std::string& url) {
     if (const auto path = spaktok::sqlite::path_of_url(url, "sqlite:"); path && !path->empty()) {
         return std::make_unique<sqlite::SqliteStore>(sqlite::SqliteStore::Options{.path = *path});
     }
-    throw Error(ErrorCode::invalid_argument, "The document engine's URL must be sqlite:FILE.",
+    if (url.starts_with("mongodb://")) return std::make_unique<mongo::MongoStore>(url);
+    throw Error(ErrorCode::invalid_argument, "The document engine's URL must be sqlite:FILE or mongodb://….",
                 {.field = "document"});
 }
 

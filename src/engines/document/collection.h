@@ -121,7 +121,7 @@ class Store {
     virtual boost::asio::awaitable<void> check() = 0;
 };
 
-// `url`: sqlite:FILE, later mongodb://…. The SQLite file may be the relational one.
+// `url`: sqlite:FILE (it may be the relational one) or mongodb://HOST/DATABASE.
 std::unique_ptr<Store> open(const std::string& url);
 
 namespace detail {

@@ -17,6 +17,7 @@ using engines::testing::run;
 std::vector<Adapter> all_adapters() {
     return {
         {"sqlite", [] { return std::make_unique<FolderPlace>("sqlite:", "documents.db"); }},
+        {"mongo", [] { return std::make_unique<MongoPlace>(); }},
     };
 }
 
@@ -364,6 +365,112 @@ TEST_P(DocumentContract, RefusesWhatIsOutsideTheLimitsAndTakesWhatIsAtThem) {
     EXPECT_EQ(error_of(notes().update_many(all, {push("tags", "a", push_slice_max + 1)})), invalid);
 }
 
+TEST_P(DocumentContract, ANullFieldCountsAsMissing) {
+    run(store().ensure("notes", Collection<Note>::shape(), {}));
+    json::Object note = json::to_value(make_note()).as_object();
+    note["slug"] = nullptr;
+    note["count"] = nullptr;
+    note["words"] = nullptr;
+    note["set"] = nullptr;
+    note["most"] = nullptr;
+    note["inner"] = {{"count", nullptr}, {"object", nullptr}};
+    run(store().insert("notes", note));
+    EXPECT_EQ(run(notes().count({eq("count", Value{}), eq("inner.count", Value{}), eq("words", Value{})})),
+              1);
+    EXPECT_EQ(run(notes().count({ne("inner.object", Value{})})), 0);
+    const auto after =
+        run(store().update_one("notes", {},
+                               {increment("count", 1), increment("inner.count", 2), push("words", "w", 3),
+                                add_to_set("set", "s"s), max("most", std::int64_t{4}),
+                                set("inner.object.flag", true), pull("no_such", "x"s), set("title", Value{})},
+                               false));
+    ASSERT_TRUE(after);
+    const auto as_text = [&](const char* name) { return boost::json::serialize(after->at(name)); };
+    EXPECT_EQ(as_text("count"), "1");
+    EXPECT_EQ(as_text("words"), R"(["w"])");
+    EXPECT_EQ(as_text("set"), R"(["s"])");
+    EXPECT_EQ(as_text("most"), "4");
+    EXPECT_EQ(after->at("inner"), json::Value({{"count", 2}, {"object", {{"flag", true}}}}));
+    EXPECT_TRUE(after->at("slug").is_null());  // a field of the shape
+    EXPECT_EQ(run(notes().count({eq("title", Value{})})), 1);
+}
+
+TEST_P(DocumentContract, KeepsWhatIsInsideAMemberAsItIs) {
+    run(store().ensure("notes", Collection<Note>::shape(), {}));
+    json::Object note = json::to_value(make_note()).as_object();
+    const std::string id = Uuid::v7(noon, random_).to_string();
+    note["inner"] = {
+        {"id", id},
+        {"at", "2023-11-14T22:13:20.000Z"},
+        {"numbers", json::Array{1, -2.5, INT64_MIN, 0.0}},
+        {"empty", {{"object", json::Object{}}, {"array", json::Array{}}, {"text", ""}}},
+        {"objects", json::Array{json::Object{{"a", true}}, json::Array{json::Array{}}, nullptr}}};
+    run(store().insert("notes", note));
+    EXPECT_EQ(run(store().find("notes", {}, {})).front().at("inner"), note.at("inner"));
+    EXPECT_EQ(run(notes().count({eq("inner.id", id)})), 1);
+    EXPECT_EQ(run(notes().count({eq("inner.id", *Uuid::parse(id))})), 1);
+    EXPECT_EQ(run(notes().count({eq("inner.at", noon)})), 1);
+}
+
+TEST_P(DocumentContract, ConditionsOnOneFieldAllHold) {
+    for (const int likes : {1, 2, 3, 4}) {
+        Note note = make_note();
+        note.likes = likes;
+        insert_note(note);
+    }
+    const auto number = [](std::int64_t value) { return Value(value); };
+    EXPECT_EQ(titles({gt("likes", number(1)), lt("likes", number(4)), ne("likes", number(2))}),
+              Titles{"note 3"});
+    EXPECT_EQ(titles({ne("likes", number(1)), ne("likes", number(2)), ne("likes", number(3))}),
+              Titles{"note 4"});
+    EXPECT_EQ(titles({eq("likes", number(1)), eq("likes", number(2))}), Titles{});
+}
+
+TEST_P(DocumentContract, AddsAndPullsItemsByTheirValue) {
+    run(store().ensure("lists", {}, {}));
+    const auto id = make_note()._id;
+    run(store().insert("lists", {{"_id", id.to_string()}, {"items", json::Array{}}}));
+    const Filter it{eq("_id", id)};
+    const json::Value one{{"id", 1}, {"word", "a"}};
+    const json::Value two{{"id", 2}, {"word", "b"}};
+    for (const auto& item : {one, two, one, one})
+        run(store().update_one("lists", it, {add_to_set("items", item)}, false));
+    EXPECT_EQ(run(store().find("lists", it, {})).front().at("items"), json::Value(json::Array{one, two}));
+    run(store().update_one("lists", it, {push("items", json::Array{1}, 5), pull("other", one)}, false));
+    run(store().update_one("lists", it, {pull("items", one)}, false));
+    EXPECT_EQ(run(store().find("lists", it, {})).front().at("items"),
+              json::Value(json::Array{two, json::Array{1}}));
+}
+
+TEST_P(DocumentContract, ChangesAndRemovesMoreThanFitInOneBatch) {
+    std::vector<Note> many;
+    for (std::size_t i = 0; i < insert_many_max; ++i)
+        many.push_back(make_note());
+    const Note kept = insert_note(make_note());
+    run(notes().insert_many(many));
+    EXPECT_EQ(run(notes().update_many({ne("_id", kept._id)}, {increment("likes", 1)})), insert_many_max);
+    EXPECT_EQ(run(notes().count({eq("likes", std::int64_t{1})})), insert_many_max);
+    EXPECT_EQ(run(notes().update_many({in("_id", {kept._id, many[0]._id})}, {increment("likes", 1)})), 2);
+    EXPECT_EQ(run(notes().remove({eq("_id", many[1]._id)})), 1);
+    EXPECT_EQ(run(notes().remove({gte("likes", std::int64_t{1}), ne("_id", kept._id)})), insert_many_max - 1);
+    EXPECT_EQ(run(notes().count({})), 1);
+}
+
+TEST_P(DocumentContract, RefusesAnUpdateByWhichADocumentBecomesTooLarge) {
+    run(store().ensure("lists", {}, {}));
+    const auto id = make_note()._id.to_string();
+    const std::string text(document_bytes_max / 2, 'x');
+    const json::Value item = json::to_value(text);
+    run(store().insert("lists", {{"_id", id}, {"items", json::Array{text}}}));
+    const auto before = run(store().find("lists", {}, {}));
+    EXPECT_EQ(error_of(store().update_one("lists", {}, {push("items", item, 9)}, false)),
+              ErrorCode::payload_too_large);
+    EXPECT_EQ(error_of(store().update_many("lists", {}, {add_to_set("items", text + "y")})),
+              ErrorCode::payload_too_large);
+    EXPECT_EQ(run(store().find("lists", {}, {})), before);
+    EXPECT_TRUE(run(store().update_one("lists", {}, {push("items", item, 1)}, false)));
+}
+
 TEST_P(DocumentContract, RefusesADocumentThatIsTooLarge) {
     Note note = make_note();
     const std::size_t rest = json::serialize(note).size() - note.title.size();
@@ -404,6 +511,7 @@ TEST_P(DocumentContract, RefusesUpdatesThatHaveNoMeaning) {
     EXPECT_TRUE(refused({increment("title", 1)}));
     EXPECT_TRUE(refused({push("title", "x", 1)}));
     EXPECT_TRUE(refused({set("title.inner", "x"s)}));
+    EXPECT_TRUE(refused({max("likes", Value{})}));
     EXPECT_EQ(run(notes().find_one({eq("_id", note._id)})), note);
 }
 
@@ -415,6 +523,7 @@ TEST_P(DocumentContract, RefusesTextWithTheCharacterZeroAndWhatIsNoUtf8) {
         EXPECT_EQ(error_of(notes().insert(note)), ErrorCode::invalid_argument);
         EXPECT_EQ(error_of(notes().update_one({eq("title", "none"s)}, {set("title", title)}, true)),
                   ErrorCode::invalid_argument);
+        EXPECT_EQ(error_of(notes().count({eq("title", title)})), ErrorCode::invalid_argument);
     }
     EXPECT_EQ(run(notes().count({})), 0);
 }
@@ -510,6 +619,37 @@ TEST_P(DocumentContractConcurrent, OfEqualDocumentsOneIsStored) {
     });
     EXPECT_EQ(stored, 50);
     EXPECT_EQ(run(notes().count({})), 50);
+}
+
+TEST_P(DocumentContractConcurrent, OfUpsertsAtOnceOneCreatesAndNoneIsLost) {
+    run(store().ensure("counters", {{"_id", FieldType::object_id}},
+                       {{.name = "room", .fields = {{.field = "room"}}, .unique = true}}));
+    engines::testing::in_parallel(4, [&](int) {
+        for (int i = 0; i < 100; ++i) {
+            const Filter room{eq("room", "room " + std::to_string(i / 5))};
+            run(store().update_one("counters", room, {increment("seq", 1)}, true));
+        }
+    });
+    const auto counters = run(store().find("counters", {}, {}));
+    EXPECT_EQ(counters.size(), 20u);
+    for (const auto& counter : counters)
+        EXPECT_EQ(counter.at("seq"), json::Value(20));
+}
+
+TEST_P(DocumentContractConcurrent, StoresOpenedAtOnceEnsureTheSameIndexes) {
+    engines::testing::in_parallel(4, [&](int) {
+        const auto other = open(place_->url());
+        for (int i = 0; i < 3; ++i)
+            run(Collection<Note>(*other, "others").ensure(indexes()));
+    });
+    Collection<Note> others(store(), "others");
+    run(others.ensure(indexes()));
+    Note first = make_note();
+    first.slug = "taken";
+    Note second = make_note();
+    second.slug = "taken";
+    run(others.insert(first));
+    EXPECT_EQ(refusing_index(others.insert(second)), "slug");
 }
 
 TEST_P(DocumentContractConcurrent, AWriterReadsWhatItWroteWhileOthersWrite) {

@@ -12,11 +12,21 @@
 
 #include "base/random.h"
 #include "engines/document/collection.h"
+#include "engines/document/mongo/test_server.h"
 #include "engines/testing/testing.h"
 
 namespace spaktok::document::contract {
 
 using engines::testing::Adapter;
+
+// A database of its own on the server that this process's tests share.
+class MongoPlace final : public engines::testing::Place {
+  public:
+    std::string url() const override { return database_.url(); }
+
+  private:
+    mongo::TestDatabase database_;
+};
 
 std::vector<Adapter> all_adapters();
 

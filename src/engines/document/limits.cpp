@@ -1,6 +1,10 @@
 #include "engines/document/limits.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "engines/document/update.h"
 
 namespace spaktok::document {
 
@@ -34,6 +38,13 @@ bool overlap(std::string_view one, std::string_view other) {
     return other.starts_with(one) && (other.size() == one.size() || other[one.size()] == '.');
 }
 
+// What is not valid UTF-8 could be written, but no longer read.
+void check_text(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos || !text::length(text)) {
+        throw Error(ErrorCode::invalid_argument, "Text must be UTF-8 without the character U+0000.");
+    }
+}
+
 void check_condition(const Condition& condition) {
     check_field_name(condition.field);
     const bool is_in = condition.op == Condition::Operator::in;
@@ -47,6 +58,14 @@ void check_condition(const Condition& condition) {
                            condition.op != Condition::Operator::not_equal;
     if (has_order && holds_nothing(condition.values.front()))
         refuse("condition on " + condition.field + ": null has no order");
+    for (const auto& value : condition.values)
+        check_value(to_json(value), 0);
+}
+
+// The document and the objects of the path are around a change's value, and the array that it goes into.
+std::size_t depth_of(const Change& change) {
+    const bool is_item = change.op == Change::Operator::push || change.op == Change::Operator::add_to_set;
+    return 1 + static_cast<std::size_t>(std::ranges::count(change.field, '.')) + (is_item ? 1 : 0);
 }
 
 }  // namespace
@@ -97,9 +116,35 @@ void check_update(const Update& update) {
         if (overlap(change.field, "_id")) refuse("_id never changes");
         if (change.slice && (*change.slice < 0 || *change.slice > push_slice_max))
             refuse("slice of " + change.field);
+        if (change.op == Change::Operator::max && holds_nothing(change.value))
+            refuse("max of " + change.field + ": null has no order");
+        check_value(to_json(change.value), depth_of(change));
         for (std::size_t j = 0; j < i; ++j) {
             if (overlap(change.field, update[j].field)) refuse("changed twice: " + change.field);
         }
+    }
+}
+
+void check_value(const json::Value& value, std::size_t depth) {
+    if (value.is_structured() && depth >= depth_max) {
+        throw Error(ErrorCode::invalid_argument, "This is nested too deeply.");
+    }
+    if (const auto* text = value.if_string()) {
+        check_text(*text);
+    } else if (const auto* array = value.if_array()) {
+        for (const auto& item : *array)
+            check_value(item, depth + 1);
+    } else if (const auto* object = value.if_object()) {
+        check_value(*object, depth);
+    } else if (value.is_double() && !std::isfinite(value.get_double())) {
+        throw Error(ErrorCode::invalid_argument, "A number must be finite.");
+    }
+}
+
+void check_value(const json::Object& object, std::size_t depth) {
+    for (const auto& [name, member] : object) {
+        check_text(name);
+        check_value(member, depth + 1);
     }
 }
 

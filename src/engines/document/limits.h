@@ -25,7 +25,7 @@ inline constexpr std::size_t field_name_max = 100;
 inline constexpr std::size_t collection_name_max = 60;
 inline constexpr std::int64_t push_slice_max = 10'000;
 
-// Each throws Error{invalid_argument} (a document that is too large: payload_too_large).
+// Each throws Error{invalid_argument}.
 // Collections: [a-z_][a-z0-9_]*. Fields: such words joined by dots.
 void check_collection_name(std::string_view name);
 void check_field_name(std::string_view name);
@@ -34,5 +34,10 @@ void check_filter(const Filter& filter);
 void check_find_options(const FindOptions& options);
 // Also: no change of _id, no field twice or inside another.
 void check_update(const Update& update);
+
+// Texts are UTF-8 without U+0000, numbers finite, and nothing nested too deeply; `depth` objects and arrays
+// are around the value.
+void check_value(const json::Value& value, std::size_t depth);
+void check_value(const json::Object& object, std::size_t depth);
 
 }  // namespace spaktok::document

@@ -17,9 +17,7 @@ namespace {
 class ChatWorld : public World {
   public:
     ChatWorld()
-        : folder(std::filesystem::temp_directory_path() / ("spaktok-chat-" + random.token(8))),
-          documents((std::filesystem::create_directories(folder),
-                     document::open("sqlite:" + (folder / "documents.db").string()))),
+        : documents(open_documents()),
           limiter(clock, {}),
           rooms(*database, clock),
           chat({.documents = *documents,
@@ -37,7 +35,6 @@ class ChatWorld : public World {
     ~ChatWorld() {
         run(chat.stop());
         documents.reset();
-        std::filesystem::remove_all(folder);
     }
 
     asio::awaitable<void> hear(std::string event, json::Value data) {
@@ -61,7 +58,6 @@ class ChatWorld : public World {
         return {.room_id = room, .client_id = Uuid::v7(clock.now(), random), .content = std::move(content)};
     }
 
-    std::filesystem::path folder;
     std::unique_ptr<document::Store> documents;
     http::RateLimiter limiter;
     rooms::Service rooms;

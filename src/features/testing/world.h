@@ -1,7 +1,7 @@
 // What the features' tests share: the embedded engines in a folder of their own (or PostgreSQL for the
-// relational one, where SPAKTOK_TEST_RELATIONAL=postgres: ./test runs them both ways), a clock that stands
-// still, and the services over them. Requests go through the router's handlers with the checks that the
-// server makes before them.
+// relational one, where SPAKTOK_TEST_RELATIONAL=postgres, and MongoDB for the document one, where
+// SPAKTOK_TEST_DOCUMENT=mongo: ./test runs them all ways), a clock that stands still, and the services over
+// them. Requests go through the router's handlers with the checks that the server makes before them.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engines/document/collection.h"
+#include "engines/document/mongo/test_server.h"
 #include "engines/relational/postgres/test_server.h"
 #include "features/accounts/account_routes.h"
 #include "features/accounts/account_service.h"
@@ -102,6 +104,8 @@ class World {
     // An account with that name, `<name>@example.org` and `password`.
     accounts::Account add_user(const std::string& username, accounts::Role role = accounts::Role::user);
     http::Session sign_in(UserId user, const std::string& device = "test");
+    // The document engine, empty at first; close what it returns before the world ends.
+    std::unique_ptr<document::Store> open_documents();
     // The number of events that wait in the outbox.
     std::int64_t outbox_size();
 
@@ -109,7 +113,8 @@ class World {
 
   private:
     std::filesystem::path folder_;
-    std::unique_ptr<relational::postgres::TestSchema> schema_;  // where the tests run on PostgreSQL
+    std::unique_ptr<relational::postgres::TestSchema> schema_;       // where the tests run on PostgreSQL
+    std::unique_ptr<document::mongo::TestDatabase> document_place_;  // where they run on MongoDB
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
     std::thread thread_;

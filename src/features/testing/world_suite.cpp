@@ -21,10 +21,19 @@ fs::path new_folder() {
     return pattern;
 }
 
+bool is_wanted(const char* variable, std::string_view engine) {
+    const char* wanted = std::getenv(variable);
+    return wanted != nullptr && wanted == engine;
+}
+
 std::unique_ptr<relational::postgres::TestSchema> make_schema() {
-    const char* wanted = std::getenv("SPAKTOK_TEST_RELATIONAL");
-    if (wanted == nullptr || std::string_view(wanted) != "postgres") return nullptr;
+    if (!is_wanted("SPAKTOK_TEST_RELATIONAL", "postgres")) return nullptr;
     return std::make_unique<relational::postgres::TestSchema>();
+}
+
+std::unique_ptr<document::mongo::TestDatabase> make_document_place() {
+    if (!is_wanted("SPAKTOK_TEST_DOCUMENT", "mongo")) return nullptr;
+    return std::make_unique<document::mongo::TestDatabase>();
 }
 
 std::unique_ptr<relational::Database> open_database(const std::string& url) {
@@ -72,6 +81,7 @@ World::World() : World(Options{}) {}
 World::World(Options options)
     : folder_(new_folder()),
       schema_(make_schema()),
+      document_place_(make_document_place()),
       guard_(asio::make_work_guard(context_)),
       thread_([this] { context_.run(); }),
       clock(*parse_rfc3339("2026-01-31T08:00:00Z")),
@@ -171,6 +181,11 @@ accounts::Account World::add_user(const std::string& username, accounts::Role ro
 
 http::Session World::sign_in(UserId user, const std::string& device) {
     return run(sessions.create(user, device)).session;
+}
+
+std::unique_ptr<document::Store> World::open_documents() {
+    return document::open(document_place_ ? document_place_->url()
+                                          : "sqlite:" + (folder_ / "documents.db").string());
 }
 
 std::int64_t World::outbox_size() {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engines/document/limits.h"
+#include "engines/document/shape.h"
 #include "engines/document/sqlite/translate.h"
 #include "engines/document/update.h"
 
@@ -57,7 +58,7 @@ struct Encoded {
 
 Encoded encode_with_id(json::Object document, const DocumentShape& shape) {
     Encoded encoded;
-    encoded.body = encode(document, shape);
+    encoded.body = make_storable(document, shape);
     encoded.id = std::string(document.at("_id").get_string());
     return encoded;
 }

@@ -110,7 +110,7 @@ TEST_F(SqliteStoreTest, UpdatesManyInBatchesBetweenWhichOthersWrite) {
 }
 
 TEST_F(SqliteStoreTest, OtherUrlsAreRefused) {
-    EXPECT_THROW(open("mongodb://localhost"), Error);
+    EXPECT_THROW(open("mysql://localhost"), Error);
     EXPECT_THROW(open("sqlite:"), Error);
 }
 

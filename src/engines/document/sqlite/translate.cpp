@@ -1,11 +1,8 @@
 #include "engines/document/sqlite/translate.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/assert.h"
-#include "base/text.h"
 #include "engines/document/limits.h"
+#include "engines/document/shape.h"
 #include "engines/document/update.h"
 
 namespace spaktok::document::sqlite {
@@ -17,41 +14,6 @@ namespace {
 std::string expression(std::string_view field) {
     if (field == "_id") return "id";
     return "json_extract(body,'$." + std::string(field) + "')";
-}
-
-FieldType type_of(const DocumentShape& shape, std::string_view field) {
-    if (field == "_id") return FieldType::object_id;
-    const auto found =
-        std::find_if(shape.begin(), shape.end(), [&](const auto& each) { return each.first == field; });
-    return found == shape.end() ? FieldType::plain : found->second;
-}
-
-std::string canonical(std::string_view text, FieldType type) {
-    std::optional<std::string> result;
-    switch (type) {
-        case FieldType::timestamp:
-            if (const auto at = parse_rfc3339(text)) result = to_rfc3339(*at);
-            break;
-        case FieldType::uuid:
-            if (const auto id = Uuid::parse(text)) result = id->to_string();
-            break;
-        case FieldType::object_id:
-            if (const auto id = ObjectId::parse(text)) result = id->to_string();
-            break;
-        case FieldType::plain:
-            break;
-    }
-    return result ? *std::move(result) : std::string(text);
-}
-
-void make_canonical(json::Value& value, FieldType type) {
-    if (auto* text = value.if_string()) {
-        const std::string right = canonical(*text, type);
-        if (right != std::string_view(*text)) *text = right;
-    } else if (auto* array = value.if_array()) {
-        for (auto& item : *array)
-            make_canonical(item, type);
-    }
 }
 
 // As json_extract gives it: true and false are 1 and 0.
@@ -106,39 +68,6 @@ void add_in(Where& where, const Condition& condition, FieldType type) {
     const std::string among = field + " IN (SELECT value FROM json_each(?))";
     where.sql += has_null ? " AND (" + among + " OR " + field + " IS NULL)" : " AND " + among;
     where.values.emplace_back(boost::json::serialize(values));
-}
-
-void check_value(const json::Value& value, std::size_t depth);
-
-// What is not valid UTF-8 could be written, but no longer read.
-void check_text(std::string_view text) {
-    if (text.find('\0') != std::string_view::npos || !text::length(text)) {
-        throw Error(ErrorCode::invalid_argument, "Text must be UTF-8 without the character U+0000.");
-    }
-}
-
-void check_object(const json::Object& object, std::size_t depth) {
-    for (const auto& [name, member] : object) {
-        check_text(name);
-        check_value(member, depth + 1);
-    }
-}
-
-void check_value(const json::Value& value, std::size_t depth) {
-    // `depth` objects and arrays are around the value.
-    if (value.is_structured() && depth >= depth_max) {
-        throw Error(ErrorCode::invalid_argument, "This is nested too deeply.");
-    }
-    if (const auto* text = value.if_string()) {
-        check_text(*text);
-    } else if (const auto* array = value.if_array()) {
-        for (const auto& item : *array)
-            check_value(item, depth + 1);
-    } else if (const auto* object = value.if_object()) {
-        check_object(*object, depth);
-    } else if (value.is_double() && !std::isfinite(value.get_double())) {
-        throw Error(ErrorCode::invalid_argument, "A number must be finite.");
-    }
 }
 
 }  // namespace
@@ -213,24 +142,6 @@ void bind(spaktok::sqlite::Rows& rows, const std::vector<Bound>& values) {
             },
             value);
     }
-}
-
-std::string encode(json::Object& document, const DocumentShape& shape) {
-    check_object(document, 0);
-    for (const auto& [field, type] : shape) {
-        if (type == FieldType::plain) continue;
-        if (auto* value = document.if_contains(field)) make_canonical(*value, type);
-    }
-    auto* id = document.if_contains("_id");
-    const auto parsed = id != nullptr && id->is_string() ? ObjectId::parse(id->get_string()) : std::nullopt;
-    if (!parsed) throw Error(ErrorCode::invalid_argument, "A document needs an _id.", {.field = "_id"});
-    *id = json::Value(boost::json::string(parsed->to_string()));
-    std::string body = boost::json::serialize(document);
-    if (body.size() > document_bytes_max) {
-        throw Error(ErrorCode::payload_too_large, "This is larger than what can be stored.",
-                    {.detail = std::to_string(body.size()) + " bytes"});
-    }
-    return body;
 }
 
 json::Object decode(std::string_view body) {

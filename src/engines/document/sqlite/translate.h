@@ -35,10 +35,6 @@ std::string declared_index(std::string_view collection, const spaktok::sqlite::F
 
 void bind(spaktok::sqlite::Rows& rows, const std::vector<Bound>& values);
 
-// Identifiers and times of the shape in their one canonical form (lower case; fixed width, UTC), in which
-// equal values are equal texts and times sort as texts. Checks _id, nesting, U+0000 and size, and returns the
-// document's text.
-std::string encode(json::Object& document, const DocumentShape& shape);
 json::Object decode(std::string_view body);
 
 }  // namespace spaktok::document::sqlite
