@@ -258,6 +258,11 @@ void append_condition(bson_t& to, const Condition& condition, FieldType type) {
 void append_clause(bson_t& to, const Clause& clause, const DocumentShape& shape) {
     for (const auto& conditions : clause) {
         const std::string& field = conditions.front()->field;
+        // The short form of $eq: lesser planners find an index for it only.
+        if (conditions.size() == 1 && conditions.front()->op == Condition::Operator::equal) {
+            append(to, field, to_json(conditions.front()->values.front()), type_of(shape, field));
+            continue;
+        }
         append_object(to, field, [&](bson_t& inner) {
             for (const auto* condition : conditions)
                 append_condition(inner, *condition, type_of(shape, field));

@@ -95,21 +95,23 @@ TEST(MongoTranslate, RefusesToReadTypesThatItNeverWrites) {
 }
 
 TEST(MongoTranslate, FiltersSayTheirTypesByTheField) {
+    const std::string user_json = user_in_json;
+    const std::string noon_json = noon_in_json;
     const struct {
         Filter filter;
         std::string text;
     } cases[] = {
         {{}, "{ }"},
-        {{eq("user_id", user)}, R"({ "user_id" : { "$eq" : )" + std::string(user_in_json) + " } }"},
-        {{eq("text", user)}, R"({ "text" : { "$eq" : "018bd1c2-0000-7000-8000-0123456789ab" } })"},
-        {{lt("at", noon)}, R"({ "at" : { "$lt" : )" + std::string(noon_in_json) + " } }"},
-        {{eq("at", Value{})}, R"({ "at" : { "$eq" : null } })"},
-        {{eq("text.a", true), ne("at", Value{})},
-         R"({ "text.a" : { "$eq" : true }, "at" : { "$ne" : null } })"},
+        {{eq("user_id", user)}, R"({ "user_id" : )" + user_json + " }"},
+        {{eq("text", user)}, R"({ "text" : "018bd1c2-0000-7000-8000-0123456789ab" })"},
+        {{lt("at", noon)}, R"({ "at" : { "$lt" : )" + noon_json + " } }"},
+        {{eq("at", Value{})}, R"({ "at" : null })"},
+        {{eq("text.a", true), ne("at", Value{})}, R"({ "text.a" : true, "at" : { "$ne" : null } })"},
         {{in("text", {"a"s, Value{}})}, R"({ "text" : { "$in" : [ "a", null ] } })"},
         {{gte("text", "a"s), lt("text", "b"s)}, R"({ "text" : { "$gte" : "a", "$lt" : "b" } })"},
+        {{eq("text", "a"s), ne("text", "b"s)}, R"({ "text" : { "$eq" : "a", "$ne" : "b" } })"},
         {{ne("text", "a"s), ne("text", "b"s), lte("at", noon)},
-         R"({ "$and" : [ { "text" : { "$ne" : "a" }, "at" : { "$lte" : )" + std::string(noon_in_json) +
+         R"({ "$and" : [ { "text" : { "$ne" : "a" }, "at" : { "$lte" : )" + noon_json +
              R"( } }, { "text" : { "$ne" : "b" } } ] })"},
     };
     for (const auto& each : cases)
