@@ -22,6 +22,8 @@
 #include "features/accounts/account_routes.h"
 #include "features/chat/chat_routes.h"
 #include "features/chat/chat_service.h"
+#include "features/cluster/lease.h"
+#include "features/cluster/node_bus.h"
 #include "features/events/events.h"
 #include "features/graph/graph_routes.h"
 #include "features/media_files/media_routes.h"
@@ -42,6 +44,8 @@ namespace {
 // A room's history for clients that reconnect: longer absences reload a page of it.
 constexpr realtime::HistoryLimits room_history{.messages_max = 1000, .age_max = std::chrono::minutes(10)};
 constexpr std::chrono::seconds viewer_tick{1};
+// Between two looks for live streams that no node has.
+constexpr std::chrono::seconds abandoned_interval{2};
 // They are made years ahead.
 constexpr std::chrono::hours partition_interval{24};
 
@@ -82,11 +86,11 @@ struct Server::State {
         : settings(std::move(given)),
           data(settings.data),
           threads(settings.threads),
+          node_id(Uuid::v7(clock.now(), random).to_string()),
           database(relational::open(settings.relational, {.io_threads = settings.threads})),
           documents(document::open(settings.document)),
-          realtime(realtime::open(
-              settings.realtime,
-              {.node_id = Uuid::v7(clock.now(), random).to_string(), .clock = &clock, .random = &random})),
+          realtime(
+              realtime::open(settings.realtime, {.node_id = node_id, .clock = &clock, .random = &random})),
           blobs(blob::open(settings.blob)),
           sessions(realtime->key_values(), clock, random, {.public_url = settings.public_url}),
           limiter(clock, {.scale = settings.rate_limit_scale}),
@@ -103,7 +107,19 @@ struct Server::State {
                     .process_picture = accounts::make_picture_processor(),
                     .registration = settings.registration_open ? accounts::Registration::open
                                                                : accounts::Registration::closed}),
-          events({.database = *database, .clock = clock, .executor = threads.context(0).get_executor()}),
+          lease({.values = realtime->key_values(),
+                 .clock = clock,
+                 .executor = threads.context(0).get_executor(),
+                 .name = "jobs",
+                 .node_id = node_id}),
+          nodes({.topics = realtime->topics(),
+                 .executor = threads.context(0).get_executor(),
+                 .node_id = node_id}),
+          events({.database = *database,
+                  .clock = clock,
+                  .executor = threads.context(0).get_executor(),
+                  .may_deliver = [this] { return lease.held(); },
+                  .poke_other = [this] { return nodes.tell("events.poke", {}); }}),
           graph({.database = *database,
                  .accounts = accounts,
                  .events = events,
@@ -120,18 +136,26 @@ struct Server::State {
                        return publish(std::move(topic), std::move(event), std::move(body), {});
                    },
                .players_without_socket = [this](StreamId stream) { return hub.uncounted_players(stream); }}),
+          origins({.values = realtime->key_values(), .clock = clock, .node_id = node_id}),
           streams({.database = *database,
                    .accounts = accounts,
                    .graph = graph,
                    .events = events,
                    .board = board,
+                   .origins = origins,
                    .clock = clock,
                    .random = random,
-                   .end_broadcast = [this](StreamId stream,
-                                           std::string reason) { return hub.end(stream, std::move(reason)); },
+                   .end_broadcast =
+                       [this](StreamId stream, std::string reason) {
+                           return end_broadcast(stream, std::move(reason));
+                       },
                    .disconnect_publisher =
                        [this](UserId user, std::string reason) {
-                           return hub.disconnect_publisher(user, std::move(reason));
+                           return disconnect_publisher(user, std::move(reason));
+                       },
+                   .take_from_others =
+                       [this](StreamId stream) {
+                           return nodes.tell("stream.taken", {{"stream_id", stream.to_string()}});
                        }}),
           chat({.documents = *documents,
                 .accounts = accounts,
@@ -170,8 +194,19 @@ struct Server::State {
         co_return json::to_value(co_await streams.answer(co_await streams.recent(*live), viewer));
     }
 
+    asio::awaitable<void> end_broadcast(StreamId stream, std::string reason) {
+        co_await hub.end(stream, reason);
+        co_await nodes.tell("stream.end", {{"stream_id", stream.to_string()}, {"reason", reason}});
+    }
+    asio::awaitable<void> disconnect_publisher(UserId user, std::string reason) {
+        co_await hub.disconnect_publisher(user, reason);
+        co_await nodes.tell("publisher.disconnect", {{"user_id", user.to_string()}, {"reason", reason}});
+    }
+    void end_session(std::string session);
+
     void add_routes();
     void add_realtime();
+    void listen_to_nodes();
     asio::awaitable<void> prepare();
     asio::awaitable<void> count_viewers();
     asio::awaitable<void> end_abandoned();
@@ -187,6 +222,7 @@ struct Server::State {
     SystemRandom random;
     DataDirectory data;
     IoThreads threads;
+    const std::string node_id;
     std::unique_ptr<relational::Database> database;
     std::unique_ptr<document::Store> documents;
     std::unique_ptr<realtime::Engine> realtime;
@@ -199,10 +235,13 @@ struct Server::State {
     gateway::Gateway gateway;
     accounts::PasswordHasher passwords;
     accounts::Service accounts;
+    cluster::Lease lease;  // of the jobs that one node does for all
+    cluster::NodeBus nodes;
     events::Dispatcher events;
     graph::Service graph;
     rooms::Service rooms;
     streams::LiveBoard board;
+    streams::Origins origins;
     streams::Service streams;
     chat::Service chat;
     media::LiveHub hub;
@@ -255,8 +294,44 @@ void Server::State::add_realtime() {
     };
     graph::announce_follows(events, accounts, tell);
     streams::announce_streams(events, streams, board, graph, tell);
-    sessions.on_ended([this](UserId, const std::string& session) { gateway.close_session(session); });
+    sessions.on_ended([this](UserId, const std::string& session) { end_session(session); });
     gateway.attach(http);
+}
+
+// Its sockets are closed wherever they are.
+void Server::State::end_session(std::string session) {
+    gateway.close_session(session);
+    asio::post(threads.context(0),
+               [this, session] { background.spawn(nodes.tell("session.end", {{"session_id", session}})); });
+}
+
+void Server::State::listen_to_nodes() {
+    const auto stream_of = [](const json::Object& body) {
+        return json::from_value<StreamId>(body.at("stream_id"));
+    };
+    const auto text_of = [](const json::Object& body, std::string_view member) {
+        return json::from_value<std::string>(body.at(member));
+    };
+    nodes.on("session.end", [this, text_of](json::Object body) -> asio::awaitable<void> {
+        gateway.close_session(text_of(body, "session_id"));
+        co_return;
+    });
+    nodes.on("stream.end", [this, stream_of, text_of](json::Object body) {
+        return hub.end(stream_of(body), text_of(body, "reason"));
+    });
+    nodes.on("publisher.disconnect", [this, text_of](json::Object body) {
+        return hub.disconnect_publisher(json::from_value<UserId>(body.at("user_id")),
+                                        text_of(body, "reason"));
+    });
+    nodes.on("stream.taken", [this, stream_of](json::Object body) -> asio::awaitable<void> {
+        hub.hand_over(stream_of(body));
+        board.leave(stream_of(body));
+        co_return;
+    });
+    nodes.on("events.poke", [this](json::Object) -> asio::awaitable<void> {
+        if (lease.held()) events.poke();
+        co_return;
+    });
 }
 
 asio::awaitable<void> Server::State::prepare() {
@@ -279,11 +354,19 @@ asio::awaitable<void> Server::State::count_viewers() {
     }
 }
 
-// A process that was killed left streams live: their publishers get the usual time to return.
 asio::awaitable<void> Server::State::end_abandoned() {
-    asio::steady_timer timer(co_await asio::this_coro::executor, settings.reconnect_grace + viewer_tick);
-    co_await timer.async_wait(asio::use_awaitable);
-    co_await streams.end_abandoned([this](StreamId stream) { return hub.status(stream).has_value(); });
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(abandoned_interval);
+        co_await timer.async_wait(asio::use_awaitable);
+        if (!lease.held()) continue;
+        try {
+            co_await streams.end_abandoned(settings.reconnect_grace);
+        } catch (const Error& error) {
+            log::error("abandoned streams not ended",
+                       {{"error", error.message()}, {"detail", error.detail()}});
+        }
+    }
 }
 
 asio::awaitable<void> Server::State::keep_partitions() {
@@ -303,6 +386,8 @@ asio::awaitable<void> Server::State::shut_down() {
     co_await background.stop();
     co_await events.stop();
     co_await chat.stop();
+    co_await nodes.stop();
+    co_await lease.stop();
     co_await realtime->stop();
 }
 
@@ -324,6 +409,13 @@ void Server::start() {
     state.hub.start();
     state.add_routes();
     state.add_realtime();
+    state.listen_to_nodes();
+    state.origins.serve_at(state.settings.node_url.empty() ? local_url(state.settings.http, state.http.port())
+                                                           : state.settings.node_url);
+    state.run([&state]() -> asio::awaitable<void> {
+        co_await state.nodes.start();
+        co_await state.lease.start();
+    });
     state.events.start();
     state.http.start();
     if (!state.settings.metrics.empty()) {

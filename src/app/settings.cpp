@@ -43,6 +43,9 @@ constexpr std::array descriptions{
     SettingDescription{"rtmp_url", "",
                        "Address shown to publishers, such as rtmp://live.example.org/live. Default: derived "
                        "from public_url and rtmp."},
+    SettingDescription{"node_url", "",
+                       "Address by which other nodes of the same place reach this one, such as "
+                       "http://10.0.0.5:8080. Default: http://<http>"},
     SettingDescription{"name", "Spaktok", "Name of this place, shown on the page; at most 60 characters."},
     SettingDescription{"web", "", "Directory of the built page. Default: the page inside the program."},
     SettingDescription{"registration", "open", "Who may sign up: open or closed."},
@@ -285,6 +288,9 @@ Settings load_settings(const SettingSources& sources) {
     settings.rtmp = read_address("rtmp", value("rtmp"), true);
     settings.metrics = read_address("metrics", value("metrics"), true);
     settings.public_url = read_origin("public_url", value("public_url"));
+    settings.node_url = read_origin("node_url", value("node_url"));
+    if (settings.node_url.starts_with("https:"))
+        refuse("node_url", value("node_url"), "an address with http://");
     settings.rtmp_url = value("rtmp_url").text;
     if (!settings.rtmp_url.empty() && !settings.rtmp_url.starts_with("rtmp://")) {
         refuse("rtmp_url", value("rtmp_url"), "an address such as rtmp://live.example.org/live");

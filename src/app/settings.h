@@ -43,6 +43,7 @@ struct Settings {
     std::string metrics;
     std::string public_url;
     std::string rtmp_url;
+    std::string node_url;
     std::string name;
     std::string web;
     bool registration_open = true;

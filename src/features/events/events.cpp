@@ -93,10 +93,14 @@ struct Dispatcher::State : std::enable_shared_from_this<State> {
           ended(options.executor) {}
 
     asio::awaitable<void> run();
+    asio::awaitable<void> turn(bool was_poked);
     asio::awaitable<void> pass();
     asio::awaitable<bool> deliver(Event event, std::int64_t attempts);
     asio::awaitable<bool> consume(const Event& event);
     asio::awaitable<void> stop();
+    double seconds_since(Timestamp at) const {
+        return std::chrono::duration<double>(options.clock.now() - at).count();
+    }
     bool waits_for_retry(const std::string& aggregate) const {
         const auto found = retry_at.find(aggregate);
         return found != retry_at.end() && options.clock.steady_now() < found->second;
@@ -115,6 +119,8 @@ struct Dispatcher::State : std::enable_shared_from_this<State> {
     std::unordered_map<std::string, std::chrono::steady_clock::time_point> retry_at;
     metrics::Counter delivered =
         metrics::counter("spaktok_events_delivered_total", "Events that every consumer has had.");
+    metrics::Gauge lag = metrics::gauge("spaktok_events_lag_seconds",
+                                        "Age of the oldest event when the outbox was last read.");
     metrics::Counter failed =
         metrics::counter("spaktok_events_failed_total", "Deliveries that failed and are tried again.");
 };
@@ -165,8 +171,9 @@ asio::awaitable<void> Dispatcher::State::pass() {
     for (;;) {
         const auto rows = co_await options.database.query(list_events, after, options.batch_events_max);
         json::Array done;
+        if (after == Uuid{}) lag.set(rows.empty() ? 0 : seconds_since(rows[0].get<Uuid>("id").timestamp()));
         for (const auto row : rows) {
-            if (stopping) break;
+            if (stopping || !options.may_deliver()) break;
             Event event{.id = row.get<Uuid>("id"),
                         .aggregate_type = row.get<std::string>("aggregate_type"),
                         .aggregate_id = row.get<std::string>("aggregate_id"),
@@ -186,16 +193,25 @@ asio::awaitable<void> Dispatcher::State::pass() {
         }
         if (!done.empty())
             co_await options.database.query(delete_events, boost::json::value(std::move(done)));
-        if (stopping || std::cmp_less(rows.size(), options.batch_events_max)) co_return;
+        if (stopping || !options.may_deliver() || std::cmp_less(rows.size(), options.batch_events_max))
+            co_return;
+    }
+}
+
+asio::awaitable<void> Dispatcher::State::turn(bool was_poked) {
+    if (options.may_deliver()) {
+        co_await pass();
+    } else if (was_poked && options.poke_other) {
+        co_await options.poke_other();
     }
 }
 
 asio::awaitable<void> Dispatcher::State::run() {
     while (!stopping) {
-        poked = false;
+        const bool was_poked = poked.exchange(false);
         std::string problem;
         try {
-            co_await pass();
+            co_await turn(was_poked);
         } catch (const Error& error) {
             problem = error.message() + " " + error.detail();
         }

@@ -38,7 +38,8 @@ boost::asio::awaitable<void> append(relational::Transaction& tx, Event event);
 // wait.
 using Consumer = std::function<boost::asio::awaitable<void>(const Event&)>;
 
-// One a process; lives on one I/O thread's executor. `subscribe` before `start`.
+// One a process, of which one at a time delivers; lives on one I/O thread's executor. `subscribe` before
+// `start`.
 class Dispatcher {
   public:
     struct Options {
@@ -48,6 +49,10 @@ class Dispatcher {
         std::chrono::milliseconds poll_interval{1000};  // finds what a crash left; a poke makes it immediate
         std::int64_t batch_events_max = 200;
         std::chrono::milliseconds retry_delay_max{30'000};
+        // Whether this process is the one that delivers.
+        std::function<bool()> may_deliver = [] { return true; };
+        // Pokes the one that does, where it is another.
+        std::function<boost::asio::awaitable<void>()> poke_other{};
     };
     explicit Dispatcher(Options options);
     ~Dispatcher();

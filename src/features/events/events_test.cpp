@@ -104,6 +104,34 @@ TEST(Outbox, IsDeliveredInOrderToEveryConsumerAndThenEmpty) {
     EXPECT_EQ(second.size(), 225u);
 }
 
+TEST(Outbox, IsDeliveredByTheOneThatMayAndOthersPokeIt) {
+    World world;
+    Received received;
+    std::atomic<bool> is_other_asleep{true};
+    std::atomic<int> pokes{0};
+    Dispatcher other({.database = *world.database,
+                      .clock = world.clock,
+                      .executor = world.executor(),
+                      .poll_interval = std::chrono::milliseconds(20),
+                      .may_deliver = [&] { return !is_other_asleep; },
+                      .poke_other = [&]() -> asio::awaitable<void> {
+                          ++pokes;
+                          co_return;
+                      }});
+    other.subscribe("x", recorder(received));
+    other.start();
+    commit(world, "a", "x", 1);
+    other.poke();
+    EXPECT_TRUE(eventually([&] { return pokes == 1; }));
+    commit(world, "a", "x", 2);  // whoever does not deliver finds nothing to say by itself
+    EXPECT_EQ(received.size(), 0U);
+    is_other_asleep = false;
+    EXPECT_TRUE(eventually([&] { return world.outbox_size() == 0; }));
+    EXPECT_EQ(received.size(), 2U);
+    EXPECT_EQ(pokes, 1);
+    run(other.stop());
+}
+
 TEST(Outbox, IsReadAtOnceAfterAPoke) {
     World world;
     Received received;

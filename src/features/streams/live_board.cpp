@@ -47,17 +47,16 @@ struct LiveBoard::State {
           live(options.documents, "live_streams"),
           snapshots(options.clock, {.life = snapshot_shared_for}) {}
 
-    // What this node knows of a stream that has viewers here or is live.
+    // What this node knows of a stream that has viewers here, or its publisher.
     struct Entry {
-        bool live = false;
+        bool live = false;  // here
         std::int64_t subscribers = 0;
         std::int64_t reported = 0;
         std::chrono::steady_clock::time_point reported_at{};
         std::int64_t written = -1;
         std::chrono::steady_clock::time_point written_at{};
         bool ingest_changed = false;
-        // The thumbnail of a stream that was live before this process, or on another node, is in its
-        // document.
+        // The thumbnail of a stream that was live before this process is in its document.
         bool has_document_view = false;
         LiveView view;
     };
@@ -181,19 +180,10 @@ asio::awaitable<void> LiveBoard::follow(Stream stream) {
         }
         if (raced) co_await state_->live.update_one({eq("stream_id", stream.id.value)}, update);
     }
-    std::int64_t viewers = 0;
-    {
-        const std::scoped_lock lock(state_->mutex);
-        if (is_live) {
-            auto& entry = state_->entries[stream.id];
-            entry.live = true;
-            viewers = entry.view.viewer_count;
-        } else if (const auto found = state_->entries.find(stream.id); found != state_->entries.end()) {
-            found->second.live = false;
-        }
-    }
+    if (!is_live) leave(stream.id);
     auto& rankings = state_->options.realtime.rankings();
     if (is_live) {
+        const auto viewers = co_await state_->options.realtime.presence().total(place_of(stream.id));
         co_await rankings.set(std::string(board), stream.id.to_string(), static_cast<double>(viewers));
     } else {
         co_await rankings.remove(std::string(board), stream.id.to_string());
@@ -227,6 +217,12 @@ asio::awaitable<void> LiveBoard::set_ingest(StreamId stream, Ingest ingest) {
         co_await state_->options.publish("stream:" + stream.to_string(), "publisher",
                                          json::Object{{"connected", ingest.connected}});
     }
+}
+
+void LiveBoard::leave(StreamId stream) {
+    const std::scoped_lock lock(state_->mutex);
+    const auto found = state_->entries.find(stream);
+    if (found != state_->entries.end()) found->second.live = false;
 }
 
 asio::awaitable<void> LiveBoard::set_thumbnail(StreamId stream, std::string path) {

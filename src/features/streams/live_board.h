@@ -53,7 +53,10 @@ class LiveBoard {
 
     // Numbers of this node's subscribers, from the gateway. Any thread.
     void set_subscribers(StreamId stream, std::int64_t count);
+    // This node has the stream's publisher, and its numbers from now on…
     boost::asio::awaitable<void> set_ingest(StreamId stream, Ingest ingest);
+    // …until this.
+    void leave(StreamId stream);
     boost::asio::awaitable<void> set_thumbnail(StreamId stream, std::string path);
 
     // Once a second: sums up the viewers, announces what changed (`viewers` on stream:<id>, at most once a

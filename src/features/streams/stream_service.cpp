@@ -393,13 +393,22 @@ asio::awaitable<void> Service::restore_board() {
         co_await options_.board.follow(std::move(stream));
 }
 
-asio::awaitable<void> Service::end_abandoned(std::function<bool(StreamId)> is_on_air) {
+asio::awaitable<void> Service::end_abandoned(std::chrono::milliseconds grace) {
+    const auto now = options_.clock.steady_now();
+    std::unordered_map<StreamId, std::chrono::steady_clock::time_point> still;
     for (const auto& stream : co_await store_.all_live()) {
-        if (is_on_air(stream.id)) continue;
-        log::info("stream ended: its publisher did not return after the restart",
+        if (co_await options_.origins.find(stream.id)) continue;
+        const auto known = abandoned_.find(stream.id);
+        const auto since = known == abandoned_.end() ? now : known->second;
+        if (now - since < grace) {
+            still.emplace(stream.id, since);
+            continue;
+        }
+        log::info("stream ended: its node is gone, and its publisher did not return",
                   {{"stream", stream.id.to_string()}});
         co_await finish(stream.id);
     }
+    abandoned_ = std::move(still);
 }
 
 // ---- media::Authority
@@ -415,6 +424,8 @@ asio::awaitable<media::Publication> Service::authorize(std::string stream_key, s
     auto target = co_await current(*owner);
     if (!target) target = co_await make_for_publish(*owner);
     co_await store_.touch_key(*owner, options_.clock.now());
+    // The newest publisher has the turn, wherever it comes.
+    if (co_await options_.origins.elsewhere(target->id)) co_await options_.take_from_others(target->id);
     co_return media::Publication{
         .stream_id = target->id, .user_id = *owner, .live_since = target->started_at};
 }
@@ -449,18 +460,35 @@ asio::awaitable<void> Service::on_air(media::IngestStatus status) {
             co_return std::move(*found);
         });
     changed(stream);
+    co_await options_.origins.claim(id);
     co_await options_.accounts.mark_streamer(stream.user_id);
     co_await options_.board.follow(stream);
     co_await options_.board.set_ingest(id, ingest_of(status));
 }
 
 asio::awaitable<void> Service::on_status(media::IngestStatus status) {
-    return options_.board.set_ingest(status.stream_id, ingest_of(status));
+    // While its publisher is away, it may come back to another node.
+    if (status.connected) co_await options_.origins.claim(status.stream_id);
+    co_await options_.board.set_ingest(status.stream_id, ingest_of(status));
 }
 
 asio::awaitable<void> Service::off_air(StreamId stream, std::string reason) {
+    options_.board.leave(stream);
+    if (const auto origin = co_await options_.origins.elsewhere(stream)) {
+        log::info("stream goes on at another node",
+                  {{"stream", stream.to_string()}, {"origin", origin->url}});
+        co_return;
+    }
     log::info("stream went off air", {{"stream", stream.to_string()}, {"reason", reason}});
-    co_await finish(stream);
+    // Whatever this node ranked in the meantime goes with it.
+    co_await options_.board.follow(co_await finish(stream));
+    co_await options_.origins.release(stream);
+}
+
+asio::awaitable<std::optional<std::string>> Service::origin_of(StreamId stream) {
+    const auto origin = co_await options_.origins.recently_elsewhere(stream);
+    if (!origin) co_return std::nullopt;
+    co_return origin->url;
 }
 
 asio::awaitable<void> Service::on_thumbnail(StreamId stream, std::string blob_key) {

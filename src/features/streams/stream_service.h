@@ -2,10 +2,12 @@
 // Authority).
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "features/graph/graph_service.h"
 #include "features/paging/page.h"
 #include "features/streams/live_board.h"
+#include "features/streams/origins.h"
 #include "features/streams/stream.h"
 #include "features/streams/stream_store.h"
 #include "media/live/live_hub.h"
@@ -56,11 +59,14 @@ class Service final : public media::Authority {
         graph::Service& graph;
         events::Dispatcher& events;
         LiveBoard& board;
+        Origins& origins;
         const Clock& clock;
         Random& random;
-        // The live hub, which is made after its Authority.
+        // Of the live hubs of all nodes; this node's is made after its Authority.
         std::function<boost::asio::awaitable<void>(StreamId, std::string reason)> end_broadcast;
         std::function<boost::asio::awaitable<void>(UserId, std::string reason)> disconnect_publisher;
+        // Tells the other nodes that a publisher came here.
+        std::function<boost::asio::awaitable<void>(StreamId)> take_from_others;
     };
     explicit Service(Options options);
 
@@ -105,9 +111,9 @@ class Service final : public media::Authority {
     boost::asio::awaitable<std::string> rotate_key(UserId user);
     boost::asio::awaitable<void> delete_key(UserId user);
 
-    // Streams that were live when the process died: those whose publisher has not returned (`is_on_air`) are
-    // ended. Call once, a reconnect grace after the start.
-    boost::asio::awaitable<void> end_abandoned(std::function<bool(StreamId)> is_on_air);
+    // Ends streams that are live in the catalogue but that no node has had for `grace`: theirs died, and the
+    // publisher did not come back. Call it again and again, on one node, from one coroutine.
+    boost::asio::awaitable<void> end_abandoned(std::chrono::milliseconds grace);
     // Puts what the relational engine says is live on the board (after a start).
     boost::asio::awaitable<void> restore_board();
 
@@ -117,6 +123,7 @@ class Service final : public media::Authority {
     boost::asio::awaitable<void> on_air(media::IngestStatus status) override;
     boost::asio::awaitable<void> on_status(media::IngestStatus status) override;
     boost::asio::awaitable<void> off_air(StreamId stream, std::string reason) override;
+    boost::asio::awaitable<std::optional<std::string>> origin_of(StreamId stream) override;
     boost::asio::awaitable<void> on_thumbnail(StreamId stream, std::string blob_key) override;
 
   private:
@@ -147,6 +154,8 @@ class Service final : public media::Authority {
     StreamStore store_;
     cache::ExpiringCache<StreamId, Stream> recent_;
     cache::ExpiringCache<UserId, std::optional<StreamId>> live_of_;
+    // Since when nobody has them.
+    std::unordered_map<StreamId, std::chrono::steady_clock::time_point> abandoned_;
 };
 
 // Hands an event to a topic of the gateway: (topic, event, data).

@@ -30,17 +30,23 @@ class StreamWorld : public World {
                  .publish = [this](std::string topic, std::string event,
                                    json::Value data) { return hear(topic, event, data); },
                  .players_without_socket = [](StreamId) { return std::int64_t{0}; }}),
-          streams({.database = *database,
-                   .accounts = accounts,
-                   .graph = graph,
-                   .events = events,
-                   .board = board,
-                   .clock = clock,
-                   .random = random,
-                   .end_broadcast = [this](StreamId stream,
-                                           std::string) { return note("end " + stream.to_string()); },
-                   .disconnect_publisher =
-                       [this](UserId user, std::string) { return note("disconnect " + user.to_string()); }}) {
+          origins({.values = realtime->key_values(), .clock = clock, .node_id = "here"}),
+          elsewhere({.values = realtime->key_values(), .clock = clock, .node_id = "elsewhere"}),
+          streams(
+              {.database = *database,
+               .accounts = accounts,
+               .graph = graph,
+               .events = events,
+               .board = board,
+               .origins = origins,
+               .clock = clock,
+               .random = random,
+               .end_broadcast = [this](StreamId stream,
+                                       std::string) { return note("end " + stream.to_string()); },
+               .disconnect_publisher = [this](UserId user,
+                                              std::string) { return note("disconnect " + user.to_string()); },
+               .take_from_others = [this](StreamId stream) { return note("take " + stream.to_string()); }}) {
+        elsewhere.serve_at("http://elsewhere:8080");
         run(board.ensure());
         add_routes(router, streams, accounts, "rtmp://example.org/live");
     }
@@ -73,6 +79,8 @@ class StreamWorld : public World {
     std::filesystem::path folder;
     std::unique_ptr<document::Store> documents;
     LiveBoard board;
+    Origins origins;
+    Origins elsewhere;  // of another node
     Service streams;
     std::mutex mutex;
     std::vector<std::string> heard;
@@ -294,15 +302,62 @@ TEST(StreamService, ListsOfFollowedStreamsLoseNoneBetweenOthers) {
     EXPECT_EQ(seen, wanted);
 }
 
-TEST(StreamService, AfterACrashAbandonedStreamsEnd) {
+TEST(StreamService, StreamsThatNoNodeHasEndAfterTheGrace) {
+    using std::chrono::seconds;
     StreamWorld world;
     const auto ada = world.add_user("ada");
     const auto bob = world.add_user("bob");
+    const auto eve = world.add_user("eve");
     const StreamId gone = world.publish(ada.id);
     const StreamId back = world.publish(bob.id);
-    run(world.streams.end_abandoned([&](StreamId stream) { return stream == back; }));
-    EXPECT_EQ(run(world.streams.find(gone)).status, Status::ended);
-    EXPECT_EQ(run(world.streams.find(back)).status, Status::live);
+    const StreamId moved = world.publish(eve.id);
+    const auto look = [&] { run(world.streams.end_abandoned(seconds(30))); };
+    const auto status = [&](StreamId id) { return run(world.streams.find(id)).status; };
+    look();
+    world.clock.advance(Origins::life + seconds(1));  // nobody renews
+    run(world.elsewhere.claim(moved));
+    look();
+    world.clock.advance(seconds(29));
+    run(world.elsewhere.claim(moved));
+    look();
+    EXPECT_EQ(status(gone), Status::live);
+    run(world.streams.on_status({.stream_id = back, .protocol = "rtmp", .connected = true}));
+    world.clock.advance(seconds(2));
+    look();
+    EXPECT_EQ(status(gone), Status::ended);
+    EXPECT_EQ(status(back), Status::live);
+    EXPECT_EQ(status(moved), Status::live);
+}
+
+TEST(StreamService, APublisherTakesItsStreamFromTheNodeThatHadIt) {
+    StreamWorld world;
+    const auto ada = world.add_user("ada");
+    const auto key = run(world.streams.rotate_key(ada.id));
+    const StreamId stream = run(world.streams.authorize(key, "198.51.100.1")).stream_id;
+    run(world.streams.on_air({.stream_id = stream, .protocol = "rtmp", .connected = true}));
+    EXPECT_EQ(run(world.streams.origin_of(stream)), std::nullopt);
+    run(world.streams.authorize(key, "198.51.100.1"));
+    const std::string taken = "take " + stream.to_string();
+    EXPECT_THAT(world.hub, testing::Not(testing::Contains(taken)));
+    // The publisher goes to another node, whose broadcast this one's end must not touch.
+    run(world.elsewhere.claim(stream));
+    world.clock.advance(std::chrono::seconds(2));  // it is asked for once a second
+    EXPECT_EQ(run(world.streams.origin_of(stream)), "http://elsewhere:8080");
+    run(world.streams.off_air(stream, "its publisher is elsewhere"));
+    EXPECT_EQ(run(world.streams.find(stream)).status, Status::live);
+    run(world.origins.release(stream));  // not its own
+    EXPECT_TRUE(run(world.elsewhere.find(stream)));
+    // And comes back.
+    run(world.streams.authorize(key, "198.51.100.1"));
+    EXPECT_THAT(world.hub, testing::Contains(taken));
+    // One that is away leaves the place to whoever it comes back to.
+    run(world.streams.on_status({.stream_id = stream, .protocol = "rtmp", .connected = false}));
+    EXPECT_EQ(run(world.origins.find(stream))->node, "elsewhere");
+    run(world.streams.on_status({.stream_id = stream, .protocol = "rtmp", .connected = true}));
+    EXPECT_EQ(run(world.origins.find(stream))->node, "here");
+    run(world.streams.off_air(stream, "done"));
+    EXPECT_EQ(run(world.streams.find(stream)).status, Status::ended);
+    EXPECT_EQ(run(world.origins.find(stream)), std::nullopt);
 }
 
 TEST(StreamRoutes, OnlyTheOwnerSeesTheIngest) {

@@ -162,6 +162,21 @@ void Broadcast::end(std::string reason) {
     notify();
 }
 
+void Broadcast::hand_over() {
+    constexpr const char* reason = "another node went on with it";
+    std::function<void(std::string)> disconnect;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (end_reason_) return;
+        disconnect = release_publisher(reason);
+        end_reason_ = reason;
+        is_handed_over_ = true;
+    }
+    if (disconnect) disconnect(reason);
+    channel_->window().arrivals().advance(hls::Arrivals::everything);  // who waits asks again
+    notify();
+}
+
 bool Broadcast::has_publisher() const {
     const std::scoped_lock lock(mutex_);
     return publisher_.has_value();
@@ -170,6 +185,11 @@ bool Broadcast::has_publisher() const {
 bool Broadcast::ended() const {
     const std::scoped_lock lock(mutex_);
     return end_reason_.has_value();
+}
+
+bool Broadcast::is_handed_over() const {
+    const std::scoped_lock lock(mutex_);
+    return is_handed_over_;
 }
 
 std::string Broadcast::end_reason() const {
@@ -274,6 +294,7 @@ asio::awaitable<void> Broadcast::run(Authority& authority) {
         co_await sleep(std::max(std::min(pause, until_expiry()), std::chrono::milliseconds{1}));
     }
     log::info("broadcast ended", {{"stream", stream_id().to_string()}, {"reason", end_reason()}});
+    if (is_handed_over()) co_return;
     if (announced_ || restored_) co_await take_off_air(authority);
     if (!channel_->window().has_parts()) co_return;
     const auto until = environment_.clock.steady_now() + environment_.linger;

@@ -80,6 +80,8 @@ class Broadcast : public std::enable_shared_from_this<Broadcast> {
     void publisher_left(Turn turn, std::string reason);
     void disconnect_publisher(const std::string& reason);
     void end(std::string reason);
+    // Ends it here, without closing its playlist and unannounced: another node goes on with it.
+    void hand_over();
     bool has_publisher() const;
     bool ended() const;
     IngestStatus status() const;
@@ -109,6 +111,7 @@ class Broadcast : public std::enable_shared_from_this<Broadcast> {
     boost::asio::awaitable<void> take_off_air(Authority& authority);
     bool expire();
     bool is_showing() const;
+    bool is_handed_over() const;
     std::chrono::milliseconds until_expiry() const;
     std::string end_reason() const;
 
@@ -124,6 +127,7 @@ class Broadcast : public std::enable_shared_from_this<Broadcast> {
     std::chrono::steady_clock::time_point left_at_{};
     std::string left_because_;
     std::optional<std::string> end_reason_;
+    bool is_handed_over_ = false;
     Timestamp started_at_{};
     std::string protocol_;
     Tracks tracks_;

@@ -42,6 +42,11 @@ class RecordingAuthority final : public Authority {
             throw Error(ErrorCode::unavailable, "The store is away.");
         co_return;
     }
+    boost::asio::awaitable<std::optional<std::string>> origin_of(StreamId stream) override {
+        const std::scoped_lock lock(mutex_);
+        const auto it = origins_.find(stream);
+        co_return it == origins_.end() ? std::nullopt : std::optional(it->second);
+    }
     boost::asio::awaitable<void> on_thumbnail(StreamId stream, std::string blob_key) override {
         note("thumbnail " + stream.to_string() + " " + blob_key, {});
         co_return;
@@ -55,6 +60,10 @@ class RecordingAuthority final : public Authority {
         const std::scoped_lock lock(mutex_);
         keys_[key] = publication;
         return publication;
+    }
+    void place_elsewhere(StreamId stream, std::string origin) {
+        const std::scoped_lock lock(mutex_);
+        origins_[stream] = std::move(origin);
     }
     void refuse_on_air() { refuse_on_air_ = true; }
     void fail_off_air(int times) { off_air_failures_ = times; }
@@ -83,6 +92,7 @@ class RecordingAuthority final : public Authority {
     }
     mutable std::mutex mutex_;
     std::map<std::string, Publication> keys_;
+    std::map<StreamId, std::string> origins_;
     std::vector<std::string> told_;
     IngestStatus last_status_;
     std::atomic<bool> refuse_on_air_{false};

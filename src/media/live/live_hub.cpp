@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "base/task_group.h"
 #include "media/live/broadcast.h"
+#include "media/live/edge.h"
 #include "media/live/ingest.h"
 #include "media/live/publisher_gate.h"
 #include "media/live/rtmp_listener.h"
@@ -55,6 +56,7 @@ struct LiveHub::State final : PublisherGate, std::enable_shared_from_this<LiveHu
           clock(hub_clock),
           random(hub_random),
           thumbnailer({.interval = options.thumbnail_interval, .ffmpeg = options.ffmpeg}, blobs, hub_clock),
+          edge(hub_threads, hub_clock, hub_random),
           broadcasts_gauge(metrics::gauge("spaktok_live_broadcasts", "Broadcasts with a window in memory.")) {
     }
 
@@ -74,6 +76,7 @@ struct LiveHub::State final : PublisherGate, std::enable_shared_from_this<LiveHu
     asio::awaitable<void> run(std::shared_ptr<Broadcast> broadcast);
     asio::awaitable<void> picture(std::shared_ptr<Broadcast> broadcast);
     asio::awaitable<http::Response> answer(http::Request& request, std::string file);
+    asio::awaitable<http::Response> answer_for(StreamId stream, http::Request& request, std::string file);
     void restore();
     void stop_courses();
 
@@ -83,6 +86,7 @@ struct LiveHub::State final : PublisherGate, std::enable_shared_from_this<LiveHu
     const Clock& clock;
     Random& random;
     Thumbnailer thumbnailer;
+    Edge edge;
     metrics::Gauge broadcasts_gauge;
     std::vector<std::unique_ptr<TaskGroup>> groups;  // one a thread
     std::unique_ptr<RtmpListener> rtmp;
@@ -195,16 +199,22 @@ asio::awaitable<void> LiveHub::State::picture(std::shared_ptr<Broadcast> broadca
 asio::awaitable<http::Response> LiveHub::State::answer(http::Request& request, std::string file) {
     http::Response response;
     try {
-        const auto broadcast = find(request.path_id<StreamId>("stream_id"));
-        if (!broadcast)
-            throw Error(ErrorCode::not_found, "This stream is not on air.", {.reason = "not_on_air"});
-        response = co_await hls::Channel::answer(broadcast->channel(), request, std::move(file));
+        response = co_await answer_for(request.path_id<StreamId>("stream_id"), request, std::move(file));
     } catch (const Error& error) {
         response = http::problem(error, request.id);  // here, so that pages of other origins can read it, too
         response.headers.set("Cache-Control", "no-store");
     }
     allow_everyone(response);
     co_return response;
+}
+
+asio::awaitable<http::Response> LiveHub::State::answer_for(StreamId stream, http::Request& request,
+                                                           std::string file) {
+    if (const auto broadcast = find(stream))
+        co_return co_await hls::Channel::answer(broadcast->channel(), request, std::move(file));
+    auto origin = co_await authority.origin_of(stream);
+    if (!origin) throw Error(ErrorCode::not_found, "This stream is not on air.", {.reason = "not_on_air"});
+    co_return co_await edge.answer(stream, std::move(*origin), request, std::move(file));
 }
 
 void LiveHub::State::restore() {
@@ -284,6 +294,13 @@ asio::awaitable<void> LiveHub::end(StreamId stream, std::string reason) {
     co_return;
 }
 
+void LiveHub::hand_over(StreamId stream) {
+    const auto broadcast = state_->find(stream);
+    if (!broadcast) return;
+    state_->remove(broadcast);  // from now on its files come from the other node
+    broadcast->hand_over();
+}
+
 asio::awaitable<void> LiveHub::disconnect_publisher(UserId user, std::string reason) {
     for (const auto& broadcast : state_->all()) {
         if (broadcast->user_id() == user) broadcast->disconnect_publisher(reason);
@@ -299,7 +316,8 @@ std::optional<IngestStatus> LiveHub::status(StreamId stream) const {
 
 std::int64_t LiveHub::uncounted_players(StreamId stream) const {
     const auto broadcast = state_->find(stream);
-    return broadcast ? broadcast->channel()->players().count(state_->clock.steady_now()) : 0;
+    if (!broadcast) return state_->edge.uncounted_players(stream);
+    return broadcast->channel()->players().count(state_->clock.steady_now());
 }
 
 void LiveHub::stop(std::chrono::milliseconds grace) {
@@ -314,6 +332,7 @@ void LiveHub::stop(std::chrono::milliseconds grace) {
     for (const auto& broadcast : broadcasts)
         broadcast->disconnect_publisher("the server is stopping");
     state.stop_courses();
+    state.edge.stop();
     for (const auto& broadcast : broadcasts) {
         if (const auto kept = broadcast->keep(); kept && !state.options.state_directory.empty()) {
             write_kept(state.options.state_directory, *kept);

@@ -61,6 +61,8 @@ class Authority {
     virtual boost::asio::awaitable<void> on_status(IngestStatus status) = 0;
     // The publisher has gone and did not return within the grace, or the broadcast was ended.
     virtual boost::asio::awaitable<void> off_air(StreamId stream, std::string reason) = 0;
+    // Which other node has the stream on air: its "http://host:port"; nullopt for none.
+    virtual boost::asio::awaitable<std::optional<std::string>> origin_of(StreamId stream) = 0;
     // A new thumbnail was written to the blob store under this key.
     virtual boost::asio::awaitable<void> on_thumbnail(StreamId stream, std::string blob_key) = 0;
 };
@@ -87,7 +89,8 @@ class LiveHub {
             const Clock& clock, Random& random);
     ~LiveHub();
 
-    // GET /live/{stream_id}/master.m3u8, media.m3u8, init.mp4, segments and parts.
+    // GET /live/{stream_id}/master.m3u8, media.m3u8, init.mp4, segments and parts; of streams that another
+    // node has on air, from there.
     void add_routes(http::Router& router);
     // Starts the RTMP listener; loads windows that a graceful stop kept.
     void start();
@@ -97,6 +100,9 @@ class LiveHub {
     // Ends the publish and the broadcast at once: the playlist is closed. No-op where it is not on air.
     // Thread-safe.
     boost::asio::awaitable<void> end(StreamId stream, std::string reason);
+    // Another node has the broadcast now: its publisher, if any, is cut, the Authority is not told of an end,
+    // and viewers are served from there. Thread-safe.
+    void hand_over(StreamId stream);
     // Closes the publisher's connection (key rotated) but leaves the broadcast its grace. Thread-safe.
     boost::asio::awaitable<void> disconnect_publisher(UserId user, std::string reason);
     std::optional<IngestStatus> status(StreamId stream) const;  // thread-safe
