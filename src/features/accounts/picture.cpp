@@ -1,8 +1,11 @@
 #include "features/accounts/picture.h"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -112,28 +115,58 @@ class Place {
     std::shared_ptr<std::atomic<int>> running_;
 };
 
-boost::asio::awaitable<std::string> process(std::string bytes, std::shared_ptr<std::atomic<int>> running,
-                                            int running_max) {
-    check_picture(bytes);
-    const Place place(std::move(running), running_max);
-    const auto result = co_await media::LimitedProcess::run({
-        // Only libvips' loaders that its authors call safe for foreign bytes; a file that ends early is an
-        // error; no JIT, which would
-        // write a file; pictures stay in memory instead of going to a temporary file.
-        .argv = {"env", "VIPS_BLOCK_UNTRUSTED=1", "VIPS_CONCURRENCY=1", "vipsthumbnail",
-                 "stdin[fail_on=truncated]", "--size", "512x512", "--export-profile", "srgb", "--smartcrop",
-                 "centre", "--output", ".webp[Q=82,strip]", "--vips-novector", "--vips-disc-threshold=1g"},
-        .input = std::move(bytes),
-        .output_bytes_max = 2u << 20,
-        .deadline = decode_deadline,
-    });
+// Only libvips' loaders that its authors call safe for foreign bytes; no JIT, which would write a file;
+// pictures stay in memory instead of going to a temporary file.
+std::vector<std::string> vips(std::vector<std::string> command) {
+    std::vector<std::string> argv{"env", "VIPS_BLOCK_UNTRUSTED=1", "VIPS_CONCURRENCY=1"};
+    std::ranges::move(command, std::back_inserter(argv));
+    argv.insert(argv.end(), {"--vips-novector", "--vips-disc-threshold=1g"});
+    return argv;
+}
+
+// A file that ends early is an error.
+constexpr const char* source = "stdin[fail_on=truncated]";
+
+boost::asio::awaitable<std::string> run_vips(std::vector<std::string> command, std::string input,
+                                             std::size_t output_bytes_max) {
+    auto result = co_await media::LimitedProcess::run({.argv = vips(std::move(command)),
+                                                       .input = std::move(input),
+                                                       .output_bytes_max = output_bytes_max,
+                                                       .deadline = decode_deadline});
     if (result.end == media::LimitedProcess::End::timed_out) {
         throw Error(ErrorCode::unavailable, "There was no time to read this picture just now.",
                     {.reason = "busy", .detail = result.error_tail, .retry_after = std::chrono::seconds{5}});
     }
     if (!result.succeeded()) invalid_picture("This picture cannot be read.", result.error_tail);
+    co_return std::move(result.output);
+}
+
+// vipsthumbnail scales a picture until its short side fits and cuts then: a strip of 8192×16 would be scaled
+// to 262144×512, for 10 s and more. Of such a one only the square in its middle goes on.
+constexpr std::uint32_t strip_ratio = 4;
+// The square of a strip has at most 2048² pixels, of 8 bytes (RGBA, 16 bits each).
+constexpr std::size_t square_bytes_max = 40u << 20;
+
+boost::asio::awaitable<std::string> cut_square(std::string bytes, PictureSize size) {
+    const auto side = std::min(size.width, size.height);
+    const auto left = (size.width - side) / 2;
+    const auto top = (size.height - side) / 2;
+    co_return co_await run_vips({"vips", "crop", source, ".png[compression=1]", std::to_string(left),
+                                 std::to_string(top), std::to_string(side), std::to_string(side)},
+                                std::move(bytes), square_bytes_max);
+}
+
+boost::asio::awaitable<std::string> process(std::string bytes, std::shared_ptr<std::atomic<int>> running,
+                                            int running_max) {
+    const auto size = check_picture(bytes);
+    const Place place(std::move(running), running_max);
+    const bool is_strip = std::max(size.width, size.height) > strip_ratio * std::min(size.width, size.height);
+    if (is_strip) bytes = co_await cut_square(std::move(bytes), size);
+    const auto made = co_await run_vips({"vipsthumbnail", source, "--size", "512x512", "--export-profile",
+                                         "srgb", "--smartcrop", "centre", "--output", ".webp[Q=82,strip]"},
+                                        std::move(bytes), 2u << 20);
     // libvips 8.14 writes the source's EXIF into a WebP even when told to strip it.
-    auto webp = webp_without_metadata(result.output);
+    auto webp = webp_without_metadata(made);
     if (!webp) invalid_picture("This picture cannot be read.", "what came out is no WebP");
     co_return std::move(*webp);
 }
@@ -186,7 +219,7 @@ std::optional<std::string> webp_without_metadata(std::string_view webp) {
     return result + "WEBP" + chunks;
 }
 
-void check_picture(std::string_view bytes) {
+PictureSize check_picture(std::string_view bytes) {
     if (bytes.size() > picture_bytes_max)
         throw Error(ErrorCode::payload_too_large, "A picture has at most 5 MiB.");
     const auto type = sniff_picture(bytes);
@@ -197,6 +230,7 @@ void check_picture(std::string_view bytes) {
     if (size->width > picture_side_max || size->height > picture_side_max) {
         invalid_picture("A picture has at most 8192 pixels a side.");
     }
+    return *size;
 }
 
 PictureProcessor make_picture_processor(int running_max) {

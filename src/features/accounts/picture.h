@@ -30,13 +30,14 @@ std::optional<PictureSize> picture_size(std::string_view bytes, PictureType type
 // The same WebP with its picture data alone: no EXIF (where a camera says where it was), no XMP, no colour
 // profile, no animation. nullopt where the container is broken (RFC 9649, 2).
 std::optional<std::string> webp_without_metadata(std::string_view webp);
-// Throws Error{payload_too_large}, {unsupported_media} or {invalid_argument, reason "invalid_picture"}.
-void check_picture(std::string_view bytes);
+// Its size. Throws Error{payload_too_large}, {unsupported_media} or {invalid_argument, reason
+// "invalid_picture"}.
+PictureSize check_picture(std::string_view bytes);
 
 // The picture's bytes in, WebP out. Throws Error{invalid_argument, reason "invalid_picture"} where they
 // cannot be decoded.
 using PictureProcessor = std::function<boost::asio::awaitable<std::string>(std::string)>;
-// Decodes in a separate limited process (libvips' vipsthumbnail). At most `running_max` at once; one more is
+// Decodes in separate limited processes (libvips' programs). At most `running_max` at once; one more is
 // Error{unavailable}.
 PictureProcessor make_picture_processor(int running_max = 2);
 

@@ -145,6 +145,27 @@ TEST(Picture, OfEveryKindBecomesASquareWebP) {
     }
 }
 
+TEST(Picture, ThatIsAStripBecomesTheSquareInItsMiddle) {
+    // 8192×16, 16×8192 and 8192×1: as long and as thin as pictures may be.
+    const auto wide = decoded(
+        "iVBORw0KGgoAAAANSUhEUgAAIAAAAAAQAQAAAACWuszzAAAAQElEQVR42u3UMQ0AAAzDsDIof7alMWk2hBxJgbciARgAYACAAQAG"
+        "ABgA"
+        "YACAAQAGABgAYACAAQAGABgAYADAVQNKO8AuAeGyMQAAAABJRU5ErkJggg==");
+    const auto tall = decoded(
+        "iVBORw0KGgoAAAANSUhEUgAAABAAACAAAQAAAAD74/"
+        "nLAAAAMUlEQVR42u3CMQ0AAAACIBvYv60hfGGkjaqqqqqqqqqqqqqqqqqqqqqq"
+        "qqqqqqqq+h3slsAulwhkLgAAAABJRU5ErkJggg==");
+    const auto line = decoded(
+        "iVBORw0KGgoAAAANSUhEUgAAIAAAAAABAQAAAABeMB3NAAAAEUlEQVR42mPgHwWjYBSMWAAAKQk8AU7b5X8AAAAASUVORK5CYII"
+        "=");
+    const auto process = make_picture_processor();
+    for (const auto& source : {wide, tall, line}) {
+        const auto webp = run(process(source));
+        EXPECT_EQ(picture_size(webp, PictureType::webp), (PictureSize{512, 512}));
+    }
+    EXPECT_EQ(failure_of(process(wide.substr(0, wide.size() - 20))), "invalid_argument invalid_picture");
+}
+
 TEST(Picture, TellsNothingOfTheCameraThatTookIt) {
     ASSERT_NE(jpeg_with_exif().find("SECRETCAMERA"), std::string::npos);
     const auto webp = run(make_picture_processor()(jpeg_with_exif()));
