@@ -21,8 +21,9 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t header_bytes_max = 32 * 1024;
-constexpr curl_off_t silence_bytes_per_second = 1'024;
-constexpr milliseconds poll_max{1'000};
+// How often deadlines are looked at while there are any.
+constexpr milliseconds poll_max{250};
+constexpr milliseconds idle_poll_max{60'000};
 
 struct OperationMetrics {
     metrics::Counter requests;
@@ -117,6 +118,9 @@ class Client::Transfer {
     Transfer& operator=(const Transfer&) = delete;
 
     CURL* prepare(const Address& address, const ClientLimits& limits);
+    CURL* handle() const { return easy_; }
+    // For how long no byte of a body has come or gone.
+    steady_clock::duration silence(steady_clock::time_point now);
 
     const Request& request;
     Resume resume;
@@ -140,7 +144,18 @@ class Client::Transfer {
     CURL* easy_ = nullptr;
     curl_slist* lines_ = nullptr;
     std::size_t header_bytes_ = 0;
+    curl_off_t moved_bytes_ = -1;
+    steady_clock::time_point moved_at_;
 };
+
+steady_clock::duration Client::Transfer::silence(steady_clock::time_point now) {
+    curl_off_t sent = 0;
+    curl_off_t received = 0;
+    curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(easy_, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    if (std::exchange(moved_bytes_, sent + received) != sent + received) moved_at_ = now;
+    return now - moved_at_;
+}
 
 std::size_t Client::Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     auto& transfer = *static_cast<Transfer*>(self);
@@ -209,8 +224,6 @@ CURL* Client::Transfer::prepare(const Address& address, const ClientLimits& limi
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_PRIVATE, static_cast<void*>(this));
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect_timeout.count()));
-    set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(silence_bytes_per_second));
-    set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits.silence_max.count()));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(limits.transfer_timeout.count()));
     set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
     set(CURLOPT_WRITEDATA, static_cast<void*>(this));
@@ -330,6 +343,7 @@ void Client::run() {
         int running = 0;
         curl_multi_perform(multi_.get(), &running);
         finish_done();
+        end_silent();
         if (active_.empty()) {
             const std::scoped_lock lock(mutex_);
             if (is_stopping_ && waiting_.empty()) return;
@@ -339,8 +353,8 @@ void Client::run() {
             const std::scoped_lock lock(mutex_);
             can_start = !waiting_.empty() && active_.size() < limits_.connections;
         }
-        if (!can_start)
-            curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(poll_max.count()), nullptr);
+        const auto pause = active_.empty() ? idle_poll_max : poll_max;
+        if (!can_start) curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(pause.count()), nullptr);
     }
 }
 
@@ -377,24 +391,32 @@ void Client::refuse_overdue() {
     }
 }
 
+void Client::end_silent() {
+    const auto now = steady_clock::now();
+    for (Transfer* transfer : std::vector(active_)) {
+        if (transfer->silence(now) > limits_.silence_max) finish(*transfer, CURLE_OPERATION_TIMEDOUT);
+    }
+}
+
 void Client::finish_done() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
         if (message->msg != CURLMSG_DONE) continue;
-        CURL* easy = message->easy_handle;
-        const CURLcode outcome = message->data.result;  // the message goes with the handle
         char* owner = nullptr;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
-        auto* transfer = reinterpret_cast<Transfer*>(owner);
-        long status = 0;
-        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        curl_multi_remove_handle(multi_.get(), easy);
-        std::erase(active_, transfer);
-        active_gauge_.add(-1);
-        transfer->outcome = outcome;
-        transfer->answer.status = static_cast<int>(status);
-        std::exchange(transfer->resume, nullptr)();  // from here on it is the caller's again
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+        finish(*reinterpret_cast<Transfer*>(owner), message->data.result);
     }
+}
+
+void Client::finish(Transfer& transfer, CURLcode outcome) {
+    long status = 0;
+    curl_easy_getinfo(transfer.handle(), CURLINFO_RESPONSE_CODE, &status);
+    curl_multi_remove_handle(multi_.get(), transfer.handle());
+    std::erase(active_, &transfer);
+    active_gauge_.add(-1);
+    transfer.outcome = outcome;
+    transfer.answer.status = static_cast<int>(status);
+    std::exchange(transfer.resume, nullptr)();  // from here on it is the caller's again
 }
 
 }  // namespace spaktok::blob::s3

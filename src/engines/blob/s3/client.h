@@ -49,12 +49,13 @@ struct ClientLimits {
     std::size_t waiting_max = 1'000;
     std::chrono::milliseconds wait_max{5'000};
     std::chrono::milliseconds connect_timeout{2'000};
-    // A server from which, or to which, so little comes through is taken for gone.
-    std::chrono::seconds silence_max{8};
+    // A server that takes and gives no byte for so long is taken for gone. (libcurl's own limit of speed is
+    // of a mean over seconds, which a body that has just gone into the socket's buffer keeps up.)
+    std::chrono::milliseconds silence_max{8'000};
     std::chrono::milliseconds transfer_timeout{300'000};
     // What failed on its way, or with "500 InternalError" and "503 SlowDown", is tried again, with pauses
     // that double from 100 ms; no attempt begins later than this after the first. So a request ends with an
-    // error after patience and silence_max at the most, unless its bytes keep flowing.
+    // error after patience, wait_max and silence_max at the most, unless its bytes keep flowing.
     std::chrono::milliseconds patience{5'000};
 };
 
@@ -85,7 +86,9 @@ class Client {
     void run();
     void start_waiting();
     void refuse_overdue();
+    void end_silent();
     void finish_done();
+    void finish(Transfer& transfer, CURLcode outcome);
 
     const Address address_;
     const ClientLimits limits_;
