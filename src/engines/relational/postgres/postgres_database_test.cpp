@@ -55,6 +55,7 @@ class PostgresDatabaseTest : public testing::Test {
     void SetUp() override { run(make_notes(database_)); }
     std::int64_t notes() { return run(database_.query(count_notes))[0].get<std::int64_t>("notes"); }
 
+    IoThreads threads_{2};  // of the callers, whose contexts outlive the database
     PostgresPlace place_;
     PostgresDatabase database_{place_.url(), hasty()};
 };
@@ -89,13 +90,12 @@ TEST_F(PostgresDatabaseTest, ReadsASumOfWholeNumbersAsAWholeNumber) {
 // ---- Sessions
 
 TEST_F(PostgresDatabaseTest, AReadThatFailsTakesNoneOfThoseWithItThatShareItsSync) {
-    IoThreads threads(2);
-    threads.start();
+    threads_.start();
     std::vector<std::future<std::string>> readers;
     for (int reader = 0; reader < 200; ++reader) {
         const int divisor = reader % 10 == 3 ? 0 : 3;
         readers.push_back(asio::co_spawn(
-            threads.context(threads.next()),
+            threads_.context(threads_.next()),
             [](Database& database, int by) -> asio::awaitable<std::string> {
                 try {
                     const auto rows = co_await database.query(divide, by);
@@ -114,7 +114,7 @@ TEST_F(PostgresDatabaseTest, AReadThatFailsTakesNoneOfThoseWithItThatShareItsSyn
             EXPECT_EQ(outcome, "4") << reader;
         }
     }
-    threads.stop();
+    threads_.stop();
 }
 
 TEST_F(PostgresDatabaseTest, AStatementThatTakesTooLongIsEndedAndTheSessionGoesOn) {
@@ -146,26 +146,25 @@ asio::awaitable<void> hold_until(std::shared_future<void> released, Database& da
 }
 
 TEST_F(PostgresDatabaseTest, TransactionsBeyondTheSessionsWaitInOrderAndForALimitedTime) {
-    IoThreads threads(1);
-    threads.start();
+    threads_.start();
     std::promise<void> release;
     const auto released = release.get_future().share();
     std::atomic<int> held = 0;
     std::vector<std::future<void>> holding;
     for (int holder = 0; holder < 2; ++holder)
         holding.push_back(
-            asio::co_spawn(threads.context(0), hold_until(released, database_, held), asio::use_future));
+            asio::co_spawn(threads_.context(0), hold_until(released, database_, held), asio::use_future));
     EXPECT_TRUE(engines::testing::eventually([&] { return held == 2; }));
     const auto nothing = [](Transaction&) -> asio::awaitable<void> { co_return; };
     const auto refused = error_of(database_.run_transaction(nothing));
     EXPECT_EQ(refused.code(), ErrorCode::unavailable);
     EXPECT_EQ(refused.reason(), "busy");
-    auto waiting = asio::co_spawn(threads.context(0), database_.run_transaction(nothing), asio::use_future);
+    auto waiting = asio::co_spawn(threads_.context(0), database_.run_transaction(nothing), asio::use_future);
     release.set_value();
     waiting.get();
     for (auto& holder : holding)
         holder.get();
-    threads.stop();
+    threads_.stop();
 }
 
 // ---- Servers that go away
