@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 
 namespace spaktok::blob::s3 {
 
@@ -289,11 +290,7 @@ asio::awaitable<Answer> Client::send_patiently(Request request) {
         if (transfer.is_refused) throw busy(address_.host);
         auto again_at = steady_clock::now() + pause / 2 +
                         milliseconds(random_.below(static_cast<std::uint64_t>(pause.count() / 2)));
-        if (is_outage(transfer.outcome)) {
-            again_at = std::max(again_at, outage_.missed(steady_clock::now()));
-        } else {
-            outage_.reached();
-        }
+        again_at = std::max(again_at, learn(transfer));
         if (transfer.is_too_large) throw too_large(request);
         std::string trouble;
         if (transfer.outcome != CURLE_OK) {
@@ -311,6 +308,22 @@ asio::awaitable<Answer> Client::send_patiently(Request request) {
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min(2 * pause, Outage::pause_max);
     }
+}
+
+// Returns the earliest time for another attempt.
+steady_clock::time_point Client::learn(const Transfer& transfer) {
+    if (transfer.outcome == CURLE_OK || transfer.is_too_large) {
+        if (outage_.reached()) log::info("the S3 server is back", {{"host", address_.host}});
+        return {};
+    }
+    // A connection that broke says nothing of the others, unless they are gone too.
+    if (!is_outage(transfer.outcome) && !outage_.is_gone()) return {};
+    const auto missed = outage_.missed(steady_clock::now());
+    if (missed.is_first) {
+        log::warning("the S3 server is gone",
+                     {{"host", address_.host}, {"detail", curl_easy_strerror(transfer.outcome)}});
+    }
+    return missed.next_look;
 }
 
 asio::awaitable<void> Client::attempt(Transfer& transfer) {

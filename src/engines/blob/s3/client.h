@@ -82,6 +82,7 @@ class Client {
     boost::asio::awaitable<Answer> send_patiently(Request request);
     boost::asio::awaitable<void> attempt(Transfer& transfer);
     bool submit(Transfer& transfer);
+    std::chrono::steady_clock::time_point learn(const Transfer& transfer);
     // These are of the thread.
     void run();
     void start_waiting();

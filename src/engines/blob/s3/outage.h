@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <utility>
 
 namespace spaktok::blob::s3 {
 
@@ -26,21 +27,30 @@ class Outage {
         next_look_ = now + look_max_;
         return true;
     }
-    void reached() {
+    bool is_gone() const {
         const std::scoped_lock lock(mutex_);
-        pause_ = Clock::duration::zero();
+        return pause_ != Clock::duration::zero();
     }
-    // Returns when to look again.
-    Clock::time_point missed(Clock::time_point now) {
+    // Whether the server was gone until now.
+    bool reached() {
         const std::scoped_lock lock(mutex_);
+        return std::exchange(pause_, Clock::duration::zero()) != Clock::duration::zero();
+    }
+    struct Missed {
+        Clock::time_point next_look;
+        bool is_first = false;  // since the server was there
+    };
+    Missed missed(Clock::time_point now) {
+        const std::scoped_lock lock(mutex_);
+        const bool is_first = pause_ == Clock::duration::zero();
         pause_ = std::clamp<Clock::duration>(2 * pause_, pause_min, pause_max);
         next_look_ = now + pause_;
-        return next_look_;
+        return {.next_look = next_look_, .is_first = is_first};
     }
 
   private:
     const Clock::duration look_max_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     Clock::duration pause_{0};  // zero while the server is there
     Clock::time_point next_look_{};
 };
