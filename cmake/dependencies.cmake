@@ -15,3 +15,5 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(MONGOC REQUIRED libmongoc-1.0)
+# Not by pkg-config: its flags would mark every compilation.
+find_library(HIREDIS_LIBRARY hiredis REQUIRED)

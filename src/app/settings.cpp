@@ -26,7 +26,8 @@ constexpr std::array descriptions{
     SettingDescription{"document", "",
                        "Chats and live streams: sqlite:FILE. Default: sqlite:<data>/documents.db"},
     SettingDescription{"realtime", "",
-                       "Sessions, topics, counters: local:FILE. Default: local:<data>/realtime.db"},
+                       "Sessions, topics, counters: local:FILE, redis://… or rediss://…. Default: "
+                       "local:<data>/realtime.db"},
     SettingDescription{"blob", "",
                        "Pictures and thumbnails: file:DIR, or "
                        "s3://ACCESS_KEY:SECRET_KEY@BUCKET/PREFIX?endpoint=https://HOST:PORT&region=REGION. "

@@ -118,10 +118,13 @@ TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
 TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
     sources_.flags = {{"relational", "postgres://spaktok:secret@db/spaktok"},
                       {"document", "mongodb://spaktok:secret@a:1,b:2/spaktok?replicaSet=rs"},
+                      {"realtime", "redis://:sec/ret@cache:6379/1"},
                       {"name", "A \"quoted\" name"}};
     const auto first = load();
     const auto text = describe(first);
     EXPECT_EQ(text.find("secret"), std::string::npos);
+    EXPECT_EQ(text.find("sec/ret"), std::string::npos);
+    EXPECT_NE(text.find("redis://:***@cache:6379/1"), std::string::npos);
     EXPECT_NE(text.find("postgres://spaktok:***@db/spaktok"), std::string::npos);
     EXPECT_NE(text.find("mongodb://spaktok:***@a:1,b:2/spaktok?replicaSet=rs"), std::string::npos);
     sources_.flags.clear();

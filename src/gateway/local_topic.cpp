@@ -156,6 +156,7 @@ void LocalTopic::moved(const Membership& membership, std::size_t place) {
 // ---- Events
 
 void LocalTopic::on_message(const realtime::TopicMessage& message) {
+    if (message.payload == nullptr) return on_lost(message.position);
     if (message.position.offset != 0) {
         if (position_ && message.position.epoch != position_->epoch) {
             for (const auto& join : joins_)
@@ -168,6 +169,26 @@ void LocalTopic::on_message(const realtime::TopicMessage& message) {
     append_event(event, name_json_, message);
     if (!joins_.empty()) hold_back(message);
     if (!members_.empty()) append_to_turn();
+}
+
+// Everyone must load anew, and every client knows one way of being told: its connection ends, and when it
+// comes back its recovery says so.
+void LocalTopic::on_lost(const realtime::Position& position) {
+    const auto self = shared_from_this();  // may be left by its last member
+    position_ = position;
+    std::vector<Connection*> served;
+    served.reserve(members_.size() + joins_.size());
+    for (const auto& member : members_)
+        served.push_back(member.connection);
+    for (const auto& join : joins_) {
+        if (join->is_answered) {
+            served.push_back(join->connection);
+        } else {
+            restart(*join);
+        }
+    }
+    for (Connection* connection : served)
+        connection->close(CloseCode::restart, "events were lost: reconnect and recover");
 }
 
 // The event, in the scratch text, for those who are joining.

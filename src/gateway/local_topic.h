@@ -94,6 +94,7 @@ class LocalTopic : public std::enable_shared_from_this<LocalTopic> {
 
     void begin_at(realtime::Position position);
     void on_message(const realtime::TopicMessage& message);
+    void on_lost(const realtime::Position& position);
     void hold_back(const realtime::TopicMessage& message);
     static void restart(Join& join);
     void append_to_turn();

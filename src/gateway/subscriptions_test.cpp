@@ -160,6 +160,45 @@ TEST(Subscriptions, AreTakenUpToTheLimitAndNotOneMore) {
     EXPECT_THAT(read_numbers(client, 3), testing::UnorderedElementsAre(1, 2, 3));
 }
 
+TEST(Subscriptions, OfWhatTheEngineLostEndWithTheirConnectionSoThatItRecovers) {
+    TestGateway test({.threads = 1});
+    test.add_open_topic();
+    TestClient client = test.connect();
+    TestClient elsewhere = test.connect();
+    client.ask("subscribe", subscription("open:1"));
+    elsewhere.ask("subscribe", subscription("open:2"));
+    const auto position = test.publish("open:1", 1);
+    EXPECT_THAT(read_numbers(client, 1), ElementsAre(1));
+    const realtime::Position now{.epoch = "another", .offset = 7};
+    test.engine.topics().lose("open:1", now);
+    EXPECT_EQ(client.read_close(), 1012);
+    EXPECT_THAT(read_until_quiet(elsewhere), IsEmpty());
+    EXPECT_EQ(test.gateway.subscribers("open:1"), 0);
+    TestClient back = test.connect();
+    const json::Value before{{"epoch", position.epoch}, {"offset", 0}};
+    const auto answer = back.ask("subscribe", subscription("open:1", before));
+    EXPECT_EQ(answer.at("result").at("recovered"), true);
+}
+
+TEST(Subscriptions, ThatAreBeingAnsweredWhileTheEngineLosesEventsSayReload) {
+    TestGateway test({.threads = 1});
+    test.add_open_topic();
+    const auto position = test.publish("open:1", 1);
+    test.publish("open:1", 2);
+    test.engine.topics().hold_recovery = true;
+    TestClient client = test.connect();
+    const auto id = client.request(
+        "subscribe", subscription("open:1", {{"epoch", position.epoch}, {"offset", position.offset}}));
+    ASSERT_TRUE(eventually([&] { return test.engine.topics().waiting == 1; }));
+    test.engine.topics().lose("open:1", {.epoch = "another", .offset = 7});
+    test.run([]() -> asio::awaitable<int> { co_return 0; }());  // behind the loss
+    test.engine.topics().hold_recovery = false;
+    const auto result = client.answer(id).at("result");
+    EXPECT_EQ(result.at("recovered"), false);
+    EXPECT_EQ(result.at("epoch"), "another");
+    EXPECT_EQ(result.at("offset"), 7);
+}
+
 TEST(Subscriptions, FailWithTheEngine) {
     TestGateway test;
     test.add_open_topic();

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "engines/realtime/local/local_engine.h"
+#include "engines/realtime/redis/redis_engine.h"
 
 namespace spaktok::realtime {
 
@@ -11,7 +12,12 @@ std::unique_ptr<Engine> open(const std::string& url, OpenOptions options) {
         return std::make_unique<local::LocalEngine>(local::LocalEngine::Options{
             .path = url.substr(scheme.size()), .clock = options.clock, .random = options.random});
     }
-    throw Error(ErrorCode::invalid_argument, "The realtime engine's URL must be local:FILE.",
+    if (url.starts_with("redis://") || url.starts_with("rediss://")) {
+        return std::make_unique<redis::RedisEngine>(
+            url,
+            redis::RedisEngine::Options{.node_id = std::move(options.node_id), .random = options.random});
+    }
+    throw Error(ErrorCode::invalid_argument, "The realtime engine's URL must be local:FILE or redis://….",
                 {.field = "realtime"});
 }
 

@@ -1,5 +1,5 @@
 // The realtime port: sessions, topics with history, counters, leaderboards, presence. Adapters: local/ (in
-// the process, what must survive a restart kept in SQLite), redis/.
+// the process, what must survive a restart kept in SQLite), redis/ (shared by all nodes).
 #pragma once
 
 #include <chrono>
@@ -29,8 +29,10 @@ struct Position {
 };
 
 struct TopicMessage {
-    Position position;                           // offset 0: not kept in history (ephemeral)
-    std::shared_ptr<const std::string> payload;  // shared by every subscriber of every thread
+    Position position;  // offset 0: not kept in history (ephemeral); its epoch means nothing then
+    // Shared by every subscriber of every thread. Null: there is no message; what came up to `position` is
+    // lost to this subscriber, who must load anew.
+    std::shared_ptr<const std::string> payload;
 };
 
 struct HistoryLimits {
@@ -164,7 +166,7 @@ struct OpenOptions {
     const Clock* clock = nullptr;
     Random* random = nullptr;
 };
-// `url`: local:FILE (SQLite), later redis://….
+// `url`: local:FILE (SQLite), redis://… or rediss://… (redis/address.h).
 std::unique_ptr<Engine> open(const std::string& url, OpenOptions options);
 
 }  // namespace spaktok::realtime

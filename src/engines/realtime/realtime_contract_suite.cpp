@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engines/realtime/limits.h"
+#include "engines/realtime/redis/test_server.h"
 
 namespace spaktok::realtime::contract {
 
@@ -19,6 +20,7 @@ using std::chrono::seconds;
 std::vector<Adapter> all_adapters() {
     return {
         {"local", [] { return std::make_unique<FolderPlace>("local:", "realtime.db"); }},
+        {"redis", [] { return std::make_unique<redis::RedisPlace>(); }},
     };
 }
 
@@ -69,17 +71,24 @@ bool Subscriber::has_received(std::size_t count) const {
     return received_.size() >= count;
 }
 
+void RealtimeContract::SetUp() {
+    place_->follow(clock_);
+    start();
+}
+
 void RealtimeContract::start() {
     engine_ = open(place_->url(), {.node_id = "node", .clock = &clock_});
 }
 
 void RealtimeContract::stop_and_start() {
     run(engine().stop());
-    drop_and_start();
+    engine_.reset();
+    start();
 }
 
 void RealtimeContract::drop_and_start() {
     engine_.reset();
+    place_->crash();
     start();
 }
 
@@ -184,6 +193,29 @@ TEST_P(RankingsContract, AnEventCountsOnceOnABoard) {
     EXPECT_EQ(run(rankings().top("gifts", 0, 10)), (Board{{"ada", 7}}));
 }
 
+TEST_P(RankingsContract, KeepsAnyFiniteScoreAndNoOther) {
+    constexpr double most = std::numeric_limits<double>::max();
+    for (const double score : {0.1, 1.0 / 3, 1e-300, -1e22, 9007199254740993.0, most}) {
+        run(rankings().set("gifts", "ada", score));
+        EXPECT_EQ(run(rankings().score("gifts", "ada")), score);
+        EXPECT_EQ(run(rankings().top("gifts", 0, 1)), (Board{{"ada", score}}));
+    }
+    EXPECT_EQ(error_of(rankings().add("gifts", "ada", most, "event")), ErrorCode::invalid_argument);
+    EXPECT_EQ(run(rankings().score("gifts", "ada")), most);
+    EXPECT_EQ(run(rankings().add("gifts", "bob", 0.1, "event")), 0.1);
+    EXPECT_EQ(run(rankings().add("gifts", "bob", 0.2, "event 2")), 0.1 + 0.2);
+    EXPECT_EQ(run(rankings().top("gifts", SIZE_MAX, 1)), Board{});
+}
+
+TEST_P(RankingsContract, ABoardRemembersItsLastEvents) {
+    for (std::size_t i = 0; i < ranking_events_kept; ++i)
+        run(rankings().add("gifts", "ada", 1, "event " + std::to_string(i)));
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 1, "event 0")), ranking_events_kept);
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 1, "one more")), ranking_events_kept + 1);
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 1, "event 0")), ranking_events_kept + 2);
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 1, "one more")), ranking_events_kept + 2);
+}
+
 TEST_P(RankingsContract, TakesPagesAndScoresWithinTheLimitsAndRefusesOthers) {
     run(rankings().set("gifts", "ada", 1));
     EXPECT_EQ(run(rankings().top("gifts", 0, ranking_page_max)).size(), 1u);
@@ -225,6 +257,20 @@ TEST_P(PresenceContract, NoughtRemovesAndLessIsRefused) {
     EXPECT_EQ(run(presence().total("viewers:1")), 0);
     EXPECT_EQ(error_of(presence().report("viewers:1", -1)), ErrorCode::invalid_argument);
     EXPECT_EQ(error_of(presence().report("", 1)), ErrorCode::invalid_argument);
+}
+
+TEST_P(PresenceContract, OneNameMayStandForEachOfThePortsThings) {
+    put("viewers:1", "value");
+    run(values().set_add("viewers:1", "member"));
+    run(counters().add("viewers:1", 2, std::nullopt));
+    run(rankings().add("viewers:1", "ada", 3, "event"));
+    run(presence().report("viewers:1", 4));
+    publish("viewers:1", "hello", {.messages_max = 1, .age_max = seconds(60)});
+    EXPECT_EQ(get("viewers:1"), "value");
+    EXPECT_EQ(run(values().set_members("viewers:1")), std::vector<std::string>{"member"});
+    EXPECT_EQ(run(counters().get("viewers:1")), 2);
+    EXPECT_EQ(run(rankings().score("viewers:1", "ada")), 3);
+    EXPECT_EQ(run(presence().total("viewers:1")), 4);
 }
 
 TEST_P(PresenceContract, TheEngineAnswersItsCheck) {

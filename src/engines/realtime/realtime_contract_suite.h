@@ -48,10 +48,10 @@ class Subscriber {
 
 class RealtimeContract : public testing::TestWithParam<Adapter> {
   protected:
-    void SetUp() override { start(); }
+    void SetUp() override;
     void start();
     void stop_and_start();
-    // As a crash does: nothing is told to the engine.
+    // As a crash of everything does: nothing is told to the engine, nor to what serves it.
     void drop_and_start();
     Engine& engine() { return *engine_; }
     Topics& topics() { return engine_->topics(); }
@@ -65,7 +65,7 @@ class RealtimeContract : public testing::TestWithParam<Adapter> {
     // "none" where there is no such key.
     std::string get(std::string key);
 
-    ManualClock clock_{Timestamp{std::chrono::milliseconds{1'700'000'000'000}}};
+    engines::testing::LeadingClock clock_{Timestamp{std::chrono::milliseconds{1'700'000'000'000}}};
     std::unique_ptr<engines::testing::Place> place_ = GetParam().make_place();
     std::unique_ptr<Engine> engine_;
 };

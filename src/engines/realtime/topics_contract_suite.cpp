@@ -214,6 +214,32 @@ TEST_P(TopicsContract, ACrashBeginsANewEpoch) {
     EXPECT_NE(publish("room:1", "3", kept).epoch, before_stop.epoch);
 }
 
+// A message without a payload says that everything up to its position is lost.
+TEST_P(TopicsContract, WhoListensThroughACrashHearsAllThatFollowsOrIsToldOfTheLoss) {
+    ContextThread thread;
+    Subscriber subscriber(engine(), thread, "room:1");
+    publish("room:1", "before", kept);
+    EXPECT_TRUE(eventually([&] { return subscriber.has_received(1); }));
+    place_->crash();
+    const auto hears_again = [&] {
+        try {
+            publish("room:1", "after", kept);
+        } catch (const Error&) {
+            return false;
+        }
+        const auto received = subscriber.received();
+        return received.size() > 1 && received.back().payload != nullptr;
+    };
+    EXPECT_TRUE(eventually(hears_again));
+    const auto received = subscriber.received();
+    Position at = received.front().position;
+    for (std::size_t i = 1; i < received.size(); ++i) {
+        if (received[i].payload != nullptr)
+            EXPECT_EQ(received[i].position, (Position{at.epoch, at.offset + 1}));
+        at = received[i].position;
+    }
+}
+
 TEST_P(TopicsContract, AfterStopNothingIsPublished) {
     run(engine().stop());
     EXPECT_EQ(error_of(topics().publish("room:1", "x", kept)), ErrorCode::unavailable);

@@ -20,15 +20,41 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace spaktok::engines::testing {
+
+// A clock that stands still until told to advance, and takes with it what lives in a process of its own.
+class LeadingClock final : public Clock {
+  public:
+    explicit LeadingClock(Timestamp start) : clock_(start) {}
+    Timestamp now() const override { return clock_.now(); }
+    std::chrono::steady_clock::time_point steady_now() const override { return clock_.steady_now(); }
+    void advance(std::chrono::milliseconds by) {
+        clock_.advance(by);
+        if (follow_) follow_(now());
+    }
+    // Calls it now and after each advance.
+    void lead(std::function<void(Timestamp)> follow) {
+        follow_ = std::move(follow);
+        follow_(now());
+    }
+
+  private:
+    ManualClock clock_;
+    std::function<void(Timestamp)> follow_;
+};
 
 // Where one test's data is; empty at first, removed when destroyed.
 class Place {
   public:
     virtual ~Place() = default;
     virtual std::string url() const = 0;
+    // What lives there goes by this clock from now on. Nothing to do where the adapter itself does.
+    virtual void follow(LeadingClock&) {}
+    // As a power cut does to what serves the place, if that is a process of its own; then it is back.
+    virtual void crash() {}
 };
 
 // A folder of its own below the system's temporary one.

@@ -1,7 +1,8 @@
 // What the features' tests share: the embedded engines in a folder of their own (or PostgreSQL for the
-// relational one, where SPAKTOK_TEST_RELATIONAL=postgres, and MongoDB for the document one, where
-// SPAKTOK_TEST_DOCUMENT=mongo: ./test runs them all ways), a clock that stands still, and the services over
-// them. Requests go through the router's handlers with the checks that the server makes before them.
+// relational one, where SPAKTOK_TEST_RELATIONAL=postgres, MongoDB for the document one, where
+// SPAKTOK_TEST_DOCUMENT=mongo, and Redis for the realtime one, where SPAKTOK_TEST_REALTIME=redis: ./test runs
+// them all ways), a clock that stands still, and the services over them. Requests go through the router's
+// handlers with the checks that the server makes before them.
 #pragma once
 
 #include <chrono>
@@ -22,6 +23,7 @@
 
 #include "engines/document/collection.h"
 #include "engines/document/mongo/test_server.h"
+#include "engines/realtime/redis/test_server.h"
 #include "engines/relational/postgres/test_server.h"
 #include "features/accounts/account_routes.h"
 #include "features/accounts/account_service.h"
@@ -115,12 +117,13 @@ class World {
     std::filesystem::path folder_;
     std::unique_ptr<relational::postgres::TestSchema> schema_;       // where the tests run on PostgreSQL
     std::unique_ptr<document::mongo::TestDatabase> document_place_;  // where they run on MongoDB
+    std::unique_ptr<realtime::redis::RedisPlace> redis_;             // where they run on Redis
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
     std::thread thread_;
 
   public:
-    ManualClock clock;
+    engines::testing::LeadingClock clock;
     SeededRandom random{1};
     std::unique_ptr<relational::Database> database;
     std::unique_ptr<realtime::Engine> realtime;

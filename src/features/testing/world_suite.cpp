@@ -36,6 +36,13 @@ std::unique_ptr<document::mongo::TestDatabase> make_document_place() {
     return std::make_unique<document::mongo::TestDatabase>();
 }
 
+std::string realtime_url(realtime::redis::RedisPlace* redis, engines::testing::LeadingClock& clock,
+                         const fs::path& folder) {
+    if (redis == nullptr) return "local:" + (folder / "realtime.db").string();
+    redis->follow(clock);
+    return redis->url();
+}
+
 std::unique_ptr<relational::Database> open_database(const std::string& url) {
     log::configure({.level = log::Level::error});  // what a test provokes would drown what it says
     auto database = relational::open(url, {});
@@ -82,11 +89,12 @@ World::World(Options options)
     : folder_(new_folder()),
       schema_(make_schema()),
       document_place_(make_document_place()),
+      redis_(realtime::redis::RedisPlace::if_wanted()),
       guard_(asio::make_work_guard(context_)),
       thread_([this] { context_.run(); }),
       clock(*parse_rfc3339("2026-01-31T08:00:00Z")),
       database(open_database(schema_ ? schema_->url() : "sqlite:" + (folder_ / "spaktok.db").string())),
-      realtime(realtime::open("local:" + (folder_ / "realtime.db").string(),
+      realtime(realtime::open(realtime_url(redis_.get(), clock, folder_),
                               {.node_id = "test", .clock = &clock, .random = &random})),
       blobs(blob::open("file:" + (folder_ / "media").string())),
       sessions(realtime->key_values(), clock, random, {.public_url = "http://127.0.0.1"}),

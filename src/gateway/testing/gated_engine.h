@@ -45,6 +45,16 @@ class GatedTopics final : public realtime::Topics {
         for (auto& [executor, deliver] : held)
             boost::asio::post(executor, std::move(deliver));
     }
+    // Tells a topic's subscribers that what came up to the position is lost.
+    void lose(const std::string& topic, const realtime::Position& position) {
+        const std::lock_guard lock(mutex_);
+        for (const auto& subscriber : subscribers_) {
+            if (subscriber.topic != topic) continue;
+            boost::asio::post(subscriber.executor, [tell = subscriber.tell, position] {
+                tell({.position = position, .payload = nullptr});
+            });
+        }
+    }
     std::size_t held_deliveries() const {
         const std::lock_guard lock(mutex_);
         return held_.size();
@@ -60,6 +70,13 @@ class GatedTopics final : public realtime::Topics {
         if (refuse) throw Error(ErrorCode::unavailable, "The engine is gone.");
         auto& gate = since ? hold_recovery : hold_opening;
         auto alive = std::make_shared<bool>(true);
+        {
+            const std::lock_guard lock(mutex_);
+            subscribers_.push_back(
+                {topic, executor, [alive, on_message](const realtime::TopicMessage& message) {
+                     if (*alive) on_message(message);
+                 }});
+        }
         auto subscribed =
             co_await inner_.subscribe(std::move(topic), std::move(since), executor,
                                       [this, executor, alive, on_message = std::move(on_message)](
@@ -82,6 +99,11 @@ class GatedTopics final : public realtime::Topics {
     }
 
   private:
+    struct Subscriber {
+        std::string topic;
+        boost::asio::any_io_executor executor;
+        realtime::OnMessage tell;
+    };
     struct Gated final : realtime::Subscription {
         Gated(std::unique_ptr<realtime::Subscription> subscription, std::shared_ptr<bool> is_alive)
             : inner(std::move(subscription)), alive(std::move(is_alive)) {}
@@ -105,6 +127,7 @@ class GatedTopics final : public realtime::Topics {
     mutable std::mutex mutex_;
     bool holding_delivery_ = false;
     std::vector<std::pair<boost::asio::any_io_executor, std::function<void()>>> held_;
+    std::vector<Subscriber> subscribers_;  // of all times
 };
 
 class GatedEngine final : public realtime::Engine {

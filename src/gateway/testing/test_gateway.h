@@ -1,4 +1,6 @@
-// A gateway on I/O threads of its own, with the embedded realtime engine, and clients on loopback sockets.
+// A gateway on I/O threads of its own, with the embedded realtime engine (Redis where
+// SPAKTOK_TEST_REALTIME=redis:
+// ./test runs both), and clients on loopback sockets.
 #pragma once
 
 #include <chrono>
@@ -24,6 +26,7 @@
 #include "base/io_threads.h"
 #include "base/random.h"
 #include "engines/realtime/realtime.h"
+#include "engines/realtime/redis/test_server.h"
 #include "gateway/gateway.h"
 #include "gateway/testing/gated_engine.h"
 #include "gateway/testing/test_client.h"
@@ -71,7 +74,7 @@ class TestGateway {
     using Options = TestGatewayOptions;
     explicit TestGateway(Options options = {})
         : threads(options.threads),
-          inner_(realtime::open("local:", {.node_id = "test", .clock = &clock, .random = &random})),
+          inner_(realtime::open(realtime_url(), {.node_id = "test", .clock = &clock, .random = &random})),
           engine(*inner_),
           gateway(options.gateway, engine, threads, clock) {
         threads.start();
@@ -152,11 +155,18 @@ class TestGateway {
         return run(gateway.publish(std::move(topic), "said", std::move(data), history));
     }
 
-    ManualClock clock{Timestamp{std::chrono::hours(24 * 365 * 50)}};
+    engines::testing::LeadingClock clock{Timestamp{std::chrono::hours(24 * 365 * 50)}};
     SeededRandom random{1};
     IoThreads threads;
 
   private:
+    std::string realtime_url() {
+        if (redis_ == nullptr) return "local:";
+        redis_->follow(clock);
+        return redis_->url();
+    }
+
+    std::unique_ptr<realtime::redis::RedisPlace> redis_ = realtime::redis::RedisPlace::if_wanted();
     std::unique_ptr<realtime::Engine> inner_;
 
   public:

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "engines/realtime/limits.h"
-#include "engines/realtime/local/mailbox.h"
+#include "engines/realtime/mailbox.h"
 #include "engines/testing/testing.h"
 
 namespace spaktok::realtime::local {
@@ -136,7 +136,7 @@ TEST(LocalEngine, WithoutAFileNothingSurvives) {
         run(engine->stop());
     }
     EXPECT_EQ(run(open("local:", {})->key_values().get("key")), std::nullopt);
-    EXPECT_THROW(open("redis://localhost", {}), Error);
+    EXPECT_THROW(open("memcached://localhost", {}), Error);
 }
 
 }  // namespace spaktok::realtime::local

@@ -90,27 +90,6 @@ class ScheduleLater {
     boost::container::small_vector<std::shared_ptr<Mailbox>, 16> mailboxes_;
 };
 
-// The mailbox of each executor in use.
-class Mailboxes {
-  public:
-    std::shared_ptr<Mailbox> of(const asio::any_io_executor& executor) {
-        const std::scoped_lock lock(mutex_);
-        auto& same_context = by_context_[&executor.context()];
-        std::erase_if(same_context, [](const auto& each) { return each.expired(); });
-        for (const auto& each : same_context) {
-            auto mailbox = each.lock();
-            if (mailbox && mailbox->executor() == executor) return mailbox;
-        }
-        auto mailbox = std::make_shared<Mailbox>(executor);
-        same_context.push_back(mailbox);
-        return mailbox;
-    }
-
-  private:
-    std::mutex mutex_;
-    std::unordered_map<asio::execution_context*, std::vector<std::weak_ptr<Mailbox>>> by_context_;
-};
-
 std::string to_base36(std::uint64_t number) {
     std::string text;
     do {

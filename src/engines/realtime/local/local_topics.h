@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "engines/realtime/local/mailbox.h"
 #include "engines/realtime/local/sharded.h"
+#include "engines/realtime/mailbox.h"
 #include "engines/realtime/realtime.h"
 
 namespace spaktok::realtime::local {

@@ -1,11 +1,11 @@
-#include "engines/realtime/local/mailbox.h"
+#include "engines/realtime/mailbox.h"
 
 #include <algorithm>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
-namespace spaktok::realtime::local {
+namespace spaktok::realtime {
 
 namespace {
 // A burst's memory is given back.
@@ -96,4 +96,17 @@ void Mailbox::drain() noexcept {
     schedule();  // in another turn, so that sockets are served in between
 }
 
-}  // namespace spaktok::realtime::local
+std::shared_ptr<Mailbox> Mailboxes::of(const boost::asio::any_io_executor& executor) {
+    const std::scoped_lock lock(mutex_);
+    auto& same_context = by_context_[&executor.context()];
+    std::erase_if(same_context, [](const auto& each) { return each.expired(); });
+    for (const auto& each : same_context) {
+        auto mailbox = each.lock();
+        if (mailbox && mailbox->executor() == executor) return mailbox;
+    }
+    auto mailbox = std::make_shared<Mailbox>(executor);
+    same_context.push_back(mailbox);
+    return mailbox;
+}
+
+}  // namespace spaktok::realtime

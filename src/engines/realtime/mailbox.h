@@ -1,5 +1,5 @@
 // What waits to be delivered on one executor, whatever its topic: one posted handler hands over all of it, so
-// that a message to a topic with thousands of subscribers costs one post a thread.
+// that a message to a topic with thousands of subscribers costs one post a thread. Both adapters deliver so.
 #pragma once
 
 #include <atomic>
@@ -7,13 +7,15 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
 
 #include "engines/realtime/realtime.h"
 
-namespace spaktok::realtime::local {
+namespace spaktok::realtime {
 
 class Listeners;
 
@@ -76,4 +78,14 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
     std::vector<Delivery> batch_;  // of the running drain; keeps its memory for the next
 };
 
-}  // namespace spaktok::realtime::local
+// The mailbox of each executor in use. Thread-safe.
+class Mailboxes {
+  public:
+    std::shared_ptr<Mailbox> of(const boost::asio::any_io_executor& executor);
+
+  private:
+    std::mutex mutex_;
+    std::unordered_map<boost::asio::execution_context*, std::vector<std::weak_ptr<Mailbox>>> by_context_;
+};
+
+}  // namespace spaktok::realtime

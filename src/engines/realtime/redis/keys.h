@@ -1,0 +1,49 @@
+// The names under which the port's things stand in Redis. What is in braces is what Redis Cluster places by
+// (https://redis.io/docs/reference/cluster-spec/#hash-tags): all keys of one topic, board or place together.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace spaktok::realtime::redis::keys {
+
+// A key-value keeps its own name. Where that would be another thing's, it stands behind "value:".
+inline std::string of_value(std::string_view key) {
+    constexpr std::array<std::string_view, 6> taken{
+        "counter:", "ranking:", "set:", "topic:", "value:", "viewers:"};
+    const bool is_taken =
+        std::ranges::any_of(taken, [&](std::string_view prefix) { return key.starts_with(prefix); });
+    return (is_taken ? "value:" : "") + std::string(key);
+}
+inline std::string of_set(std::string_view key) {
+    return "set:" + std::string(key);
+}
+inline std::string of_counter(std::string_view key) {
+    return "counter:" + std::string(key);
+}
+
+inline std::string of_board(std::string_view board) {
+    return "ranking:{" + std::string(board) + "}";
+}
+inline std::string of_board_events(std::string_view board) {
+    return of_board(board) + ":events";
+}
+
+inline constexpr std::string_view topic_prefix = "topic:{";
+inline std::string of_topic(std::string_view topic) {
+    return std::string(topic_prefix) + std::string(topic) + "}";
+}
+inline std::string of_topic_state(std::string_view topic) {
+    return of_topic(topic) + ":state";
+}
+
+// The nodes that count at a place stand at `viewers:{<stream>}`, their counts at `viewers:{<stream>}:<node>`.
+inline std::string of_place(std::string_view place) {
+    constexpr std::string_view usual = "viewers:";
+    if (place.starts_with(usual)) return "viewers:{" + std::string(place.substr(usual.size())) + "}";
+    return "viewers::{" + std::string(place) + "}";
+}
+
+}  // namespace spaktok::realtime::redis::keys

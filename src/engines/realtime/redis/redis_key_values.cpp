@@ -1,0 +1,98 @@
+#include "engines/realtime/redis/redis_key_values.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "engines/realtime/limits.h"
+#include "engines/realtime/redis/keys.h"
+
+namespace spaktok::realtime::redis {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+milliseconds life_of(milliseconds expires_after) {
+    return std::max(expires_after - milliseconds(1), milliseconds(1));
+}
+
+namespace {
+std::optional<std::string> optional_text(const Reply& reply) {
+    if (reply.is_nil()) return std::nullopt;
+    return std::string(reply.text());
+}
+}  // namespace
+
+asio::awaitable<bool> RedisKeyValues::put(std::string key, std::string value, PutOptions options) {
+    check_key(key);
+    check_value(value);
+    check_expiry(options.expires_after);
+    const std::string name = keys::of_value(key);
+    std::vector<std::string> words{"SET", name, std::move(value)};
+    if (options.expires_after) {
+        words.insert(words.end(), {"PX", std::to_string(life_of(*options.expires_after).count())});
+    }
+    if (options.only_if_absent) words.push_back("NX");
+    const Reply reply = co_await client_.run({.name = "put", .key = name, .words = std::move(words)});
+    co_return !reply.is_nil();
+}
+
+asio::awaitable<std::optional<std::string>> RedisKeyValues::get(std::string key) {
+    check_key(key);
+    const std::string name = keys::of_value(key);
+    co_return optional_text(
+        co_await client_.run({.name = "get", .key = name, .words = {"GET", name}, .reads = true}));
+}
+
+asio::awaitable<bool> RedisKeyValues::touch(std::string key, milliseconds expires_after) {
+    check_key(key);
+    check_expiry(expires_after);
+    const Reply reply = co_await client_.run_script(scripts::touch, {keys::of_value(key)},
+                                                    {std::to_string(life_of(expires_after).count())});
+    co_return reply.integer() == 1;
+}
+
+asio::awaitable<bool> RedisKeyValues::remove(std::string key) {
+    check_key(key);
+    const std::string name = keys::of_value(key);
+    const Reply reply = co_await client_.run({.name = "remove", .key = name, .words = {"DEL", name}});
+    co_return reply.integer() == 1;
+}
+
+asio::awaitable<std::optional<std::string>> RedisKeyValues::take(std::string key) {
+    check_key(key);
+    const std::string name = keys::of_value(key);
+    co_return optional_text(co_await client_.run({.name = "take", .key = name, .words = {"GETDEL", name}}));
+}
+
+// ---- sets --------------------------------------------------------------------------------------
+asio::awaitable<void> RedisKeyValues::set_add(std::string key, std::string member) {
+    check_key(key);
+    check_set_member(member);
+    const Reply reply = co_await client_.run_script(scripts::set_add, {keys::of_set(key)},
+                                                    {std::move(member), std::to_string(set_members_max)});
+    if (reply.integer() == 0) {
+        throw Error(ErrorCode::conflict, "There are too many of these already.",
+                    {.reason = "set_full", .detail = key});
+    }
+}
+
+asio::awaitable<void> RedisKeyValues::set_remove(std::string key, std::string member) {
+    check_key(key);
+    check_set_member(member);
+    const std::string name = keys::of_set(key);
+    co_await client_.run({.name = "set_remove", .key = name, .words = {"SREM", name, std::move(member)}});
+}
+
+asio::awaitable<std::vector<std::string>> RedisKeyValues::set_members(std::string key) {
+    check_key(key);
+    const std::string name = keys::of_set(key);
+    const Reply reply = co_await client_.run(
+        {.name = "set_members", .key = name, .words = {"SMEMBERS", name}, .reads = true});
+    std::vector<std::string> members;
+    members.reserve(reply.size());
+    for (std::size_t i = 0; i < reply.size(); ++i)
+        members.emplace_back(reply[i].text());
+    co_return members;
+}
+
+}  // namespace spaktok::realtime::redis
