@@ -28,7 +28,7 @@ class MongoStore final : public Store {
         std::size_t waiting_max = 2'000;  // beyond it a caller hears Error{unavailable} at once
     };
     // One request changes or removes so many documents at the most, so that it ends in time.
-    static constexpr std::size_t batch_max = 500;
+    static constexpr std::size_t batch_max = 200;
 
     // Throws Error{invalid_argument} for a URL that is none.
     MongoStore(const std::string& url, Options options);
