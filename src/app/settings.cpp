@@ -23,8 +23,9 @@ constexpr std::array descriptions{
     SettingDescription{
         "relational", "",
         "People, graph, content, money: sqlite:FILE or postgres://…. Default: sqlite:<data>/spaktok.db"},
-    SettingDescription{"document", "",
-                       "Chats and live streams: sqlite:FILE. Default: sqlite:<data>/documents.db"},
+    SettingDescription{
+        "document", "",
+        "Chats and live streams: sqlite:FILE or mongodb://…. Default: sqlite:<data>/documents.db"},
     SettingDescription{"realtime", "",
                        "Sessions, topics, counters: local:FILE, redis://… or rediss://…. Default: "
                        "local:<data>/realtime.db"},

@@ -20,9 +20,7 @@ namespace {
 class StreamWorld : public World {
   public:
     StreamWorld()
-        : folder(std::filesystem::temp_directory_path() / ("spaktok-streams-" + random.token(8))),
-          documents((std::filesystem::create_directories(folder),
-                     document::open("sqlite:" + (folder / "documents.db").string()))),
+        : documents(open_documents()),
           board({.documents = *documents,
                  .realtime = *realtime,
                  .clock = clock,
@@ -50,10 +48,6 @@ class StreamWorld : public World {
         run(board.ensure());
         add_routes(router, streams, accounts, "rtmp://example.org/live");
     }
-    ~StreamWorld() {
-        documents.reset();
-        std::filesystem::remove_all(folder);
-    }
 
     asio::awaitable<void> hear(std::string topic, std::string event, json::Value data) {
         const std::scoped_lock lock(mutex);
@@ -76,7 +70,6 @@ class StreamWorld : public World {
         return publication.stream_id;
     }
 
-    std::filesystem::path folder;
     std::unique_ptr<document::Store> documents;
     LiveBoard board;
     Origins origins;
