@@ -80,6 +80,43 @@ TEST(Lease, IsNotHeldOnceTheEngineMayHaveGivenItAway) {
     EXPECT_EQ(run(nodes.realtime->key_values().get("lease:work")), "thief");
 }
 
+// An engine that lost what it had, and says what else it is told to.
+class ForgetfulTopics final : public realtime::Topics {
+  public:
+    asio::awaitable<realtime::Position> publish(std::string, std::string, realtime::HistoryLimits) override {
+        co_return realtime::Position{};
+    }
+    asio::awaitable<Subscribed> subscribe(std::string, std::optional<realtime::Position>,
+                                          asio::any_io_executor, realtime::OnMessage on_message) override {
+        say = std::move(on_message);
+        co_return Subscribed{};
+    }
+    realtime::OnMessage say;
+};
+
+TEST(NodeBus, GoesOnAfterALossAndPastWhatItDoesNotUnderstand) {
+    Nodes nodes;
+    ForgetfulTopics topics;
+    NodeBus bus({.topics = topics, .executor = nodes.executor(), .node_id = "a"});
+    std::atomic<int> heard{0};
+    bus.on("known", [&](json::Object) -> asio::awaitable<void> {
+        ++heard;
+        co_return;
+    });
+    run(bus.start());
+    const auto say = [&](std::shared_ptr<const std::string> payload) {
+        asio::post(nodes.executor(),
+                   [&topics, payload] { topics.say({.position = {"epoch", 1}, .payload = payload}); });
+    };
+    say(nullptr);
+    for (const auto* text : {"", "[]", R"({"node":1})", R"({"node":"b","type":"known"})",
+                             R"({"node":"b","type":"known","body":7})"})
+        say(std::make_shared<const std::string>(text));
+    say(std::make_shared<const std::string>(R"({"node":"b","type":"known","body":{}})"));
+    EXPECT_TRUE(eventually([&] { return heard == 1; }));
+    run(bus.stop());
+}
+
 TEST(NodeBus, TellsTheOtherNodesInOrder) {
     Nodes nodes;
     auto sender = nodes.bus("a");

@@ -47,6 +47,7 @@ asio::awaitable<void> NodeBus::State::listen() {
 }
 
 void NodeBus::State::receive(const realtime::TopicMessage& message) {
+    if (!message.payload) return log::warning("messages of other nodes may have been lost");
     try {
         auto given = json::parse(*message.payload).as_object();
         if (given.at("node").as_string() == options.node_id) return;
