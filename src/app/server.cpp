@@ -44,6 +44,9 @@ namespace {
 // A room's history for clients that reconnect: longer absences reload a page of it.
 constexpr realtime::HistoryLimits room_history{.messages_max = 1000, .age_max = std::chrono::minutes(10)};
 constexpr std::chrono::seconds viewer_tick{1};
+// How often, and of how many buckets at once, nodes tell each other what was taken of rate limits.
+constexpr std::chrono::milliseconds limits_interval{250};
+constexpr std::size_t limits_told_max = 1'000;
 // Between two looks for live streams that no node has.
 constexpr std::chrono::seconds abandoned_interval{2};
 // They are made years ahead.
@@ -93,7 +96,8 @@ struct Server::State {
               realtime::open(settings.realtime, {.node_id = node_id, .clock = &clock, .random = &random})),
           blobs(blob::open(settings.blob)),
           sessions(realtime->key_values(), clock, random, {.public_url = settings.public_url}),
-          limiter(clock, {.scale = settings.rate_limit_scale}),
+          limiter(clock, {.scale = settings.rate_limit_scale,
+                          .has_peers = !settings.realtime.starts_with("local:")}),
           http(http_options(settings, settings.http), router, &sessions, &limiter, threads),
           gateway({}, *realtime, threads, clock),
           passwords({}),
@@ -209,6 +213,7 @@ struct Server::State {
     void listen_to_nodes();
     asio::awaitable<void> prepare();
     asio::awaitable<void> count_viewers();
+    asio::awaitable<void> share_limits();
     asio::awaitable<void> end_abandoned();
     asio::awaitable<void> keep_partitions();
     asio::awaitable<void> shut_down();
@@ -328,6 +333,14 @@ void Server::State::listen_to_nodes() {
         board.leave(stream_of(body));
         co_return;
     });
+    nodes.on("limits.spent", [this](json::Object body) -> asio::awaitable<void> {
+        for (const auto& one : body.at("spent").as_array()) {
+            limiter.spend({.key = std::string(one.at(0).as_string()),
+                           .time = std::chrono::nanoseconds(one.at(1).to_number<std::int64_t>()),
+                           .refill = std::chrono::nanoseconds(one.at(2).to_number<std::int64_t>())});
+        }
+        co_return;
+    });
     nodes.on("events.poke", [this](json::Object) -> asio::awaitable<void> {
         if (lease.held()) events.poke();
         co_return;
@@ -350,6 +363,23 @@ asio::awaitable<void> Server::State::count_viewers() {
             co_await board.tick();
         } catch (const Error& error) {
             log::error("viewers not counted", {{"error", error.message()}, {"detail", error.detail()}});
+        }
+    }
+}
+
+asio::awaitable<void> Server::State::share_limits() {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(limits_interval);
+        co_await timer.async_wait(asio::use_awaitable);
+        json::Array spent;
+        for (const auto& one : limiter.spent(limits_told_max))
+            spent.push_back(json::Array{one.key, one.time.count(), one.refill.count()});
+        if (spent.empty()) continue;
+        try {
+            co_await nodes.tell("limits.spent", {{"spent", std::move(spent)}});
+        } catch (const Error& error) {  // the other nodes let a little more through
+            log::debug("limits not shared", {{"error", error.message()}});
         }
     }
 }
@@ -427,6 +457,7 @@ void Server::start() {
     }
     state.run([&state]() -> asio::awaitable<void> {
         state.background.spawn(state.count_viewers());
+        if (!state.settings.realtime.starts_with("local:")) state.background.spawn(state.share_limits());
         state.background.spawn(state.end_abandoned());
         state.background.spawn(state.keep_partitions());
         co_return;

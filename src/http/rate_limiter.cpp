@@ -37,6 +37,7 @@ using Buckets = std::unordered_map<std::string, Bucket, KeyHash, std::equal_to<>
 struct Shard {
     std::mutex mutex;
     Buckets buckets;
+    std::unordered_map<std::string, std::int64_t> spent;  // of shared limits, untold
 };
 
 constexpr std::size_t shards_count = 16;
@@ -67,6 +68,17 @@ struct RateLimiter::State {
     Options options;
     std::size_t shard_keys_max;
     std::array<Shard, shards_count> shards;
+
+    Shard& shard_of(std::string_view key) { return shards[KeyHash{}(key) / 7 % shards_count]; }
+    // With the shard's lock held.
+    Bucket& bucket(Shard& shard, std::string_view key, Nanoseconds refill, Nanoseconds now) {
+        auto it = shard.buckets.find(key);
+        if (it == shard.buckets.end()) {
+            if (shard.buckets.size() >= shard_keys_max) forget_fullest(shard.buckets, now);
+            it = shard.buckets.emplace(key, Bucket{now, refill}).first;
+        }
+        return it->second;
+    }
 };
 
 RateLimiter::RateLimiter(const Clock& clock, Options options)
@@ -88,18 +100,37 @@ std::optional<std::chrono::milliseconds> RateLimiter::take(const RateLimit& limi
     const Nanoseconds refill = interval * burst;
     const Nanoseconds now = state_->clock.steady_now().time_since_epoch();
 
-    auto& shard = state_->shards[KeyHash{}(full_key) / 7 % shards_count];
+    auto& shard = state_->shard_of(full_key);
     const std::lock_guard lock(shard.mutex);
-    auto it = shard.buckets.find(std::string_view(full_key));
-    if (it == shard.buckets.end()) {
-        if (shard.buckets.size() >= state_->shard_keys_max) forget_fullest(shard.buckets, now);
-        it = shard.buckets.emplace(full_key, Bucket{now, refill}).first;
-    }
-    auto& bucket = it->second;
+    auto& bucket = state_->bucket(shard, full_key, refill, now);
     const auto full_at = std::max(bucket.full_at, now) + interval;
     if (full_at > now + refill) return std::chrono::ceil<std::chrono::milliseconds>(full_at - refill - now);
     bucket = {full_at, refill};
+    const bool is_told = limit.shared && state_->options.has_peers;
+    if (is_told && shard.spent.size() < state_->shard_keys_max) shard.spent[full_key] += interval.count();
     return std::nullopt;
+}
+
+std::vector<RateLimiter::Spent> RateLimiter::spent(std::size_t buckets_max) {
+    std::vector<Spent> all;
+    for (auto& shard : state_->shards) {
+        const std::lock_guard lock(shard.mutex);
+        while (!shard.spent.empty() && all.size() < buckets_max) {
+            const auto one = shard.spent.extract(shard.spent.begin());
+            const auto bucket = shard.buckets.find(one.key());
+            if (bucket == shard.buckets.end()) continue;
+            all.push_back({one.key(), Nanoseconds(one.mapped()), bucket->second.refill});
+        }
+    }
+    return all;
+}
+
+void RateLimiter::spend(const Spent& spent) {
+    const Nanoseconds now = state_->clock.steady_now().time_since_epoch();
+    auto& shard = state_->shard_of(spent.key);
+    const std::lock_guard lock(shard.mutex);
+    auto& bucket = state_->bucket(shard, spent.key, spent.refill, now);
+    bucket = {std::min(std::max(bucket.full_at, now) + spent.time, now + spent.refill), spent.refill};
 }
 
 std::size_t RateLimiter::keys() const {

@@ -1,4 +1,5 @@
-// Token buckets for requests, on this node.
+// Token buckets for requests. Nodes tell each other what was taken of the shared ones, a few times a second:
+// what one node lets through in between is its own.
 #pragma once
 
 #include <chrono>
@@ -6,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "http/router.h"
@@ -18,13 +20,26 @@ class RateLimiter {
   public:
     struct Options {
         std::size_t keys_max = 100'000;
-        double scale = 1.0;  // multiplies every limit; setting `rate_limit_scale` (load tests raise it)
+        double scale = 1.0;      // multiplies every limit; setting `rate_limit_scale` (load tests raise it)
+        bool has_peers = false;  // whether `spent` is asked for
     };
     RateLimiter(const Clock& clock, Options options);
     ~RateLimiter();
 
     // nullopt: allowed, and counted. Otherwise how long until the next one would be.
     std::optional<std::chrono::milliseconds> take(const RateLimit& limit, std::string_view key);
+
+    // What was taken from one bucket.
+    struct Spent {
+        std::string key;
+        std::chrono::nanoseconds time{};    // in which that comes back
+        std::chrono::nanoseconds refill{};  // from empty to full
+    };
+    // What was taken here of shared limits since the last call; of at most so many buckets, the others wait.
+    std::vector<Spent> spent(std::size_t buckets_max);
+    // What was taken at another node.
+    void spend(const Spent& spent);
+
     std::size_t keys() const;  // remembered now, at most keys_max
 
   private:

@@ -28,6 +28,53 @@ TEST_F(RateLimiterTest, allows_a_burst_and_then_says_when_to_come_back) {
     EXPECT_EQ(limiter.take(limit, "a"), 1000ms);
 }
 
+TEST_F(RateLimiterTest, nodes_share_what_is_taken_of_shared_limits) {
+    constexpr RateLimit shared{"shared", 60, 3, true};
+    RateLimiter here(clock, {.has_peers = true});
+    RateLimiter there(clock, {.has_peers = true});
+    const auto exchange = [&] {
+        for (const auto& spent : here.spent(100))
+            there.spend(spent);
+        for (const auto& spent : there.spent(100))
+            here.spend(spent);
+    };
+    EXPECT_EQ(here.take(shared, "a"), std::nullopt);
+    EXPECT_EQ(here.take(shared, "a"), std::nullopt);
+    EXPECT_EQ(here.take(limit, "a"), std::nullopt);
+    exchange();
+    exchange();  // what was told is not told again, nor what came from there
+    EXPECT_EQ(there.take(shared, "a"), std::nullopt);
+    EXPECT_EQ(there.take(shared, "a"), 1000ms);
+    EXPECT_EQ(there.take(shared, "b"), std::nullopt);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(there.take(limit, "a"), std::nullopt);
+    exchange();
+    EXPECT_EQ(here.take(shared, "a"), 1000ms);
+    // Both at once: more than empty it cannot be.
+    clock.advance(3s);
+    for (int i = 0; i < 3; ++i) {
+        here.take(shared, "a");
+        there.take(shared, "a");
+    }
+    exchange();
+    EXPECT_EQ(here.take(shared, "a"), 1000ms);
+    clock.advance(1s);
+    EXPECT_EQ(here.take(shared, "a"), std::nullopt);
+}
+
+TEST_F(RateLimiterTest, tells_of_so_many_buckets_at_once_and_of_none_without_peers) {
+    constexpr RateLimit shared{"shared", 60, 3, true};
+    RateLimiter limiter(clock, {.has_peers = true});
+    for (int i = 0; i < 100; ++i)
+        limiter.take(shared, std::to_string(i));
+    EXPECT_EQ(limiter.spent(60).size(), 60U);
+    EXPECT_EQ(limiter.spent(60).size(), 40U);
+    EXPECT_EQ(limiter.spent(60).size(), 0U);
+    RateLimiter alone(clock, {});
+    alone.take(shared, "a");
+    EXPECT_EQ(alone.spent(60).size(), 0U);
+}
+
 TEST_F(RateLimiterTest, a_refusal_costs_nothing) {
     RateLimiter limiter(clock, {});
     for (int i = 0; i < 100; ++i)

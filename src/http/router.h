@@ -23,9 +23,10 @@ struct RateLimit {
     std::string_view name;  // routes with the same name share a bucket
     int per_minute;
     int burst;
+    bool shared = false;  // by all nodes; otherwise each has its own buckets
 };
 inline constexpr RateLimit read_limit{"read", 1200, 300};
-inline constexpr RateLimit write_limit{"write", 120, 40};
+inline constexpr RateLimit write_limit{"write", 120, 40, true};
 
 struct RouteOptions {
     std::string_view operation_id;  // as in api/openapi.yaml

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -10,7 +11,7 @@ import { decode, read_master, read_media } from '../lib/hls.ts';
 import { new_stream, new_stream_key, type Person, set_up, sign_up } from '../lib/people.ts';
 import { Publisher } from '../lib/publisher.ts';
 import { Server } from '../lib/server.ts';
-import { Socket } from '../lib/socket.ts';
+import { refusal, Socket } from '../lib/socket.ts';
 import { in_time, until } from '../lib/until.ts';
 import { ok, Visitor } from '../lib/visitor.ts';
 
@@ -92,6 +93,24 @@ describe('two nodes', () => {
     expect(recovered.recovered).toBe(true);
     expect(recovered.messages.map(({ data }) => data.message.content)).toEqual(['meanwhile']);
     await Promise.all([here.close(), back.close()]);
+  });
+
+  it('have one limit of what a person may say', async () => {
+    const settings = { ...engines.settings, 'rate-limit-scale': '1' };
+    const strict = [await Server.start({ settings }), await Server.start({ settings })];
+    try {
+      const person = await sign_up(a);
+      const { id } = await new_stream(person);
+      const [here, there] = [await Socket.open(at(strict[0]!, person)), await Socket.open(at(strict[1]!, person))];
+      for (let i = 0; i < 10; ++i) await here.send(id, `${i}`);
+      await pause(1_000); // one more may be said, and every node has long heard of the ten
+      const answers = [];
+      for (let i = 0; i < 6; ++i) answers.push(await refusal(there.send(id, `${i}`)));
+      expect(answers.filter((answer) => answer === '429 flood').length).toBeGreaterThanOrEqual(3);
+      await Promise.all([here.close(), there.close()]);
+    } finally {
+      for (const server of strict) await server.remove();
+    }
   });
 
   it('tell followers at the other node of a start, whichever node delivers events', async () => {

@@ -9,11 +9,11 @@
 
 namespace spaktok::accounts {
 
-inline constexpr http::RateLimit sign_in_limit{"sign_in", 10, 20};
-inline constexpr http::RateLimit sign_up_limit{"sign_up", 5, 10};
-inline constexpr http::RateLimit set_up_limit{"set_up", 5, 5};
-inline constexpr http::RateLimit password_limit{"password", 5, 10};
-inline constexpr http::RateLimit picture_limit{"picture", 6, 10};
+inline constexpr http::RateLimit sign_in_limit{"sign_in", 10, 20, true};
+inline constexpr http::RateLimit sign_up_limit{"sign_up", 5, 10, true};
+inline constexpr http::RateLimit set_up_limit{"set_up", 5, 5, true};
+inline constexpr http::RateLimit password_limit{"password", 5, 10, true};
+inline constexpr http::RateLimit picture_limit{"picture", 6, 10, true};
 
 // Service and sessions outlive the router.
 void add_routes(http::Router& router, Service& service, http::Sessions& sessions);

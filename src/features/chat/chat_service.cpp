@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view history_list = "messages";
 // Ten at once, then one a second: faster than anyone types, slower than anyone who pastes.
-constexpr http::RateLimit flood_limit{.name = "chat_send", .per_minute = 60, .burst = 10};
+constexpr http::RateLimit flood_limit{.name = "chat_send", .per_minute = 60, .burst = 10, .shared = true};
 constexpr std::int64_t sweep_messages_max = 500;
 
 json::Value event_data(const MessageAnswer& message) {

@@ -19,7 +19,7 @@ struct ReactionRequest {
 BOOST_DESCRIBE_STRUCT(ReactionRequest, (), (stream_id, kind))
 
 // A thumb taps about eight times a second.
-constexpr http::RateLimit reaction_limit{.name = "reaction", .per_minute = 300, .burst = 20};
+constexpr http::RateLimit reaction_limit{.name = "reaction", .per_minute = 300, .burst = 20, .shared = true};
 
 StreamId stream_of(const std::string& rest) {
     const auto id = StreamId::parse(rest);
