@@ -131,7 +131,7 @@ TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
     write(text);
     const auto second = load();
     EXPECT_EQ(second.name, first.name);
-    EXPECT_EQ(second.realtime, first.realtime);
+    EXPECT_EQ(second.blob, first.blob);
 }
 
 TEST_F(SettingsTest, ConfigHidesPasswordsOfEveryForm) {

@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <future>
 
 #include <boost/asio/as_tuple.hpp>
@@ -8,6 +9,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_future.hpp>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -73,7 +75,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     void bind();
     static asio::awaitable<void> accept(std::shared_ptr<State> self);
     void take(tcp::socket socket, const tcp::endpoint& peer, std::size_t index);
-    void on_each_thread(std::function<void(ServerThread&)> action);
+    bool on_each_thread(std::function<void(ServerThread&)> action);
     bool cancel_all();
 
     std::shared_ptr<const ServerOptions> options;
@@ -143,11 +145,18 @@ void Server::State::take(tcp::socket socket, const tcp::endpoint& peer, std::siz
     });
 }
 
-// Runs on every I/O thread; returns when the last has run it.
-void Server::State::on_each_thread(std::function<void(ServerThread&)> action) {
+// Returns when every I/O thread has run it: what was only posted would keep the server's parts, and those of
+// whoever took over its connections, until after the threads' end. False where a thread did not come to it in
+// time.
+bool Server::State::on_each_thread(std::function<void(ServerThread&)> action) {
+    std::vector<std::future<void>> done;
     for (const auto& thread : server_threads) {
-        asio::post(threads.context(thread->index), [thread, action] { action(*thread); });
+        done.push_back(asio::post(threads.context(thread->index),
+                                  asio::use_future([thread, action] { action(*thread); })));
     }
+    const auto deadline = std::chrono::steady_clock::now() + cancel_timeout;
+    return std::ranges::all_of(
+        done, [&](auto& each) { return each.wait_until(deadline) == std::future_status::ready; });
 }
 
 bool Server::State::cancel_all() {
@@ -203,7 +212,8 @@ void Server::stop(std::chrono::milliseconds grace) {
         boost::system::error_code ignored;
         state->acceptor.close(ignored);
     });
-    state_->on_each_thread([](ServerThread& thread) { thread.stop_idle(); });
+    const bool are_told = state_->on_each_thread([](ServerThread& thread) { thread.stop_idle(); });
+    if (!are_told) log::error("an I/O thread is stopped or busy");
     if (state_->accepting_ended.get_future().wait_for(cancel_timeout) != std::future_status::ready) {
         log::error("the HTTP listener did not end: its I/O thread is stopped or busy");
     }
