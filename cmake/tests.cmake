@@ -9,6 +9,7 @@ spaktok_test(media_test media spaktok_media)
 spaktok_test(features_test features spaktok_features)
 if(TARGET features_test)  # its features run on PostgreSQL and MongoDB as well
   target_sources(features_test PRIVATE
+    ${CMAKE_SOURCE_DIR}/src/engines/testing/testing_suite.cpp
     ${CMAKE_SOURCE_DIR}/src/engines/relational/postgres/test_server_suite.cpp
     ${CMAKE_SOURCE_DIR}/src/engines/document/mongo/test_server_suite.cpp)
 endif()

@@ -1,4 +1,6 @@
 #include <latch>
+#include <memory>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -36,9 +38,16 @@ asio::awaitable<void> fail() {
     co_return;
 }
 
+// One that stays for ever: whoever posted the last resumption may still be inside that post when the work is
+// done.
+asio::io_context& new_context() {
+    static auto& contexts = *new std::vector<std::unique_ptr<asio::io_context>>;
+    return *contexts.emplace_back(std::make_unique<asio::io_context>(1));
+}
+
 template <class T>
 T run(asio::awaitable<T> work) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     auto future = asio::co_spawn(context, std::move(work), asio::use_future);
     context.run();
     return future.get();
@@ -68,7 +77,7 @@ TEST(Deadline, CancelsWorkThatTakesTooLong) {
 }
 
 TEST(Deadline, ForwardsTheCancellationOfItsCaller) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TaskGroup group(context.get_executor(), "test");
     bool unwound = false;
     struct OnExit {
@@ -88,7 +97,7 @@ TEST(Deadline, ForwardsTheCancellationOfItsCaller) {
 }
 
 TEST(TaskGroup, RefusesTasksOnceStopping) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TaskGroup group(context.get_executor(), "test");
     asio::co_spawn(
         context, [](TaskGroup& owner) -> asio::awaitable<void> { co_await owner.stop(); }(group),
@@ -99,7 +108,7 @@ TEST(TaskGroup, RefusesTasksOnceStopping) {
 }
 
 TEST(TaskGroup, OutlivesATaskThatFails) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TaskGroup group(context.get_executor(), "test");
     group.spawn(fail());
     group.spawn(wait_for(milliseconds(1)));
@@ -109,7 +118,7 @@ TEST(TaskGroup, OutlivesATaskThatFails) {
 
 TEST(WorkerPoolConcurrent, ReturnsEachCallersOwnResult) {
     WorkerPool pool({.name = "test", .threads = 4, .queue_jobs_max = 1000});
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     std::vector<std::future<int>> results;
     for (int i = 0; i < 500; ++i) {
         results.push_back(asio::co_spawn(context, pool.run([i] { return i * i; }), asio::use_future));
@@ -145,7 +154,7 @@ TEST(WorkerPoolConcurrent, CarriesAnExceptionToItsCaller) {
 }
 
 TEST(TimerWheel, CallsWhatIsDueAndNotWhatWasCleared) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TimerWheel wheel(context);
     int called = 0;
     bool cleared_called = false;
@@ -160,7 +169,7 @@ TEST(TimerWheel, CallsWhatIsDueAndNotWhatWasCleared) {
 }
 
 TEST(TimerWheel, AnEarlierTimeReplacesALaterOne) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TimerWheel wheel(context);
     bool called = false;
     TimerWheel::Deadline deadline(wheel, [&] { called = true; });
@@ -171,7 +180,7 @@ TEST(TimerWheel, AnEarlierTimeReplacesALaterOne) {
 }
 
 TEST(TimerWheel, ADeadlineThatIsPushedFurtherWaits) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TimerWheel wheel(context);
     const auto start = std::chrono::steady_clock::now();
     auto expired_at = start;
@@ -183,7 +192,7 @@ TEST(TimerWheel, ADeadlineThatIsPushedFurtherWaits) {
 }
 
 TEST(TimerWheel, ADeadlineMayDestroyItselfAndOthers) {
-    asio::io_context context(1);
+    asio::io_context& context = new_context();
     TimerWheel wheel(context);
     std::vector<std::unique_ptr<TimerWheel::Deadline>> deadlines;
     int called = 0;

@@ -25,6 +25,7 @@
 #include "engines/document/mongo/test_server.h"
 #include "engines/realtime/redis/test_server.h"
 #include "engines/relational/postgres/test_server.h"
+#include "engines/testing/testing.h"
 #include "features/accounts/account_routes.h"
 #include "features/accounts/account_service.h"
 #include "features/events/events.h"
@@ -36,24 +37,8 @@
 
 namespace spaktok::features_testing {
 
-// Runs the work to its end on the calling thread and returns or throws what it does.
-template <class T>
-T run(boost::asio::awaitable<T> work) {
-    boost::asio::io_context context(1);
-    std::exception_ptr thrown;
-    std::conditional_t<std::is_void_v<T>, bool, std::optional<T>> result{};
-    if constexpr (std::is_void_v<T>) {
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error) { thrown = error; });
-    } else {
-        boost::asio::co_spawn(context, std::move(work), [&](std::exception_ptr error, T value) {
-            thrown = error;
-            if (!error) result.emplace(std::move(value));
-        });
-    }
-    context.run();
-    if (thrown) std::rethrow_exception(thrown);
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
+using engines::testing::eventually;
+using engines::testing::run;
 
 // What went wrong, as a client sees it: "conflict username_taken username". Empty where nothing did.
 std::string failure_of(const std::function<void()>& work);
@@ -61,9 +46,6 @@ template <class T>
 std::string failure_of(boost::asio::awaitable<T> work) {
     return failure_of([&] { run(std::move(work)); });
 }
-
-// False where the condition does not come true within ten seconds.
-bool eventually(const std::function<bool()>& condition);
 
 struct Answer {
     unsigned status = 0;

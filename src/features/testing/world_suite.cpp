@@ -64,15 +64,6 @@ std::string failure_of(const std::function<void()>& work) {
     }
 }
 
-bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::yield();
-    }
-    return true;
-}
-
 std::string Answer::problem() const {
     std::string text = std::to_string(status);
     if (!body.is_object()) return text;
