@@ -90,7 +90,8 @@ struct Server::State {
           data(settings.data),
           threads(settings.threads),
           node_id(Uuid::v7(clock.now(), random).to_string()),
-          database(relational::open(settings.relational, {.io_threads = settings.threads})),
+          database(relational::open(settings.relational, {.io_threads = settings.threads,
+                                                          .replicas = settings.relational_replicas})),
           documents(document::open(settings.document)),
           realtime(
               realtime::open(settings.realtime, {.node_id = node_id, .clock = &clock, .random = &random})),

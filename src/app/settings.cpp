@@ -12,6 +12,7 @@
 #include <toml++/toml.h>
 
 #include "base/error.h"
+#include "engines/relational/database.h"
 
 namespace spaktok::app {
 
@@ -23,6 +24,9 @@ constexpr std::array descriptions{
     SettingDescription{
         "relational", "",
         "People, graph, content, money: sqlite:FILE or postgres://…. Default: sqlite:<data>/spaktok.db"},
+    SettingDescription{"relational_replicas", "",
+                       "Streaming replicas of a PostgreSQL in `relational`, which answer lists: at most 8 "
+                       "postgres://… of one host each, separated by commas."},
     SettingDescription{
         "document", "",
         "Chats and live streams: sqlite:FILE or mongodb://…. Default: sqlite:<data>/documents.db"},
@@ -254,6 +258,10 @@ std::map<std::string, SettingValue> gather(const SettingSources& sources) {
     return values;
 }
 
+bool is_postgres(std::string_view url) {
+    return url.starts_with("postgres://") || url.starts_with("postgresql://");
+}
+
 // postgres://user:secret@host/db → postgres://user:***@host/db. A secret may have a '/' or '@' that should
 // have been escaped, so that it is no URL or another one: everything up to the last '@' is taken for it.
 std::string without_password(const std::string& text) {
@@ -264,6 +272,26 @@ std::string without_password(const std::string& text) {
     if (colon == std::string::npos || text[colon] != ':' || at == std::string::npos || at < colon)
         return text;
     return text.substr(0, colon + 1) + "***" + text.substr(at);
+}
+
+// Of each item, where it is a list.
+std::string without_passwords(std::string_view name, const std::string& text) {
+    if (name != "relational_replicas") return without_password(text);
+    std::string shown;
+    for (const auto& url : read_list(text))
+        shown += (shown.empty() ? "" : ",") + without_password(url);
+    return shown;
+}
+
+std::vector<std::string> read_replicas(const SettingValue& value, std::string_view primary) {
+    constexpr std::string_view name = "relational_replicas";
+    auto urls = read_list(value.text);
+    const SettingValue shown{without_passwords(name, value.text), value.origin};
+    if (!urls.empty() && !is_postgres(primary))
+        refuse(name, shown, "empty where `relational` is no postgres://…");
+    if (urls.size() > relational::replicas_max || !std::ranges::all_of(urls, is_postgres))
+        refuse(name, shown, fmt::format("at most {} addresses, each postgres://…", relational::replicas_max));
+    return urls;
 }
 
 }  // namespace
@@ -283,6 +311,7 @@ Settings load_settings(const SettingSources& sources) {
     settings.data = value("data").text;
     if (settings.data.empty()) refuse("data", value("data"), "a directory");
     settings.relational = engine_url(value("relational"), "sqlite", settings.data / "spaktok.db");
+    settings.relational_replicas = read_replicas(value("relational_replicas"), settings.relational);
     settings.document = engine_url(value("document"), "sqlite", settings.data / "documents.db");
     settings.realtime = engine_url(value("realtime"), "local", settings.data / "realtime.db");
     settings.blob = engine_url(value("blob"), "file", settings.data / "media");
@@ -339,7 +368,8 @@ std::string describe(const Settings& settings) {
     for (const auto& description : descriptions) {
         const auto& source = settings.sources.at(std::string(description.name));
         const auto found = derived.find(description.name);
-        const std::string shown = without_password(found != derived.end() ? found->second : source.text);
+        const std::string shown =
+            without_passwords(description.name, found != derived.end() ? found->second : source.text);
         std::ostringstream quoted;
         quoted << toml::value<std::string>(shown);
         text += fmt::format("{} = {}  # {}\n", description.name, quoted.str(), source.origin);

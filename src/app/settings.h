@@ -35,6 +35,7 @@ struct SettingValue {
 struct Settings {
     std::filesystem::path data;
     std::string relational;
+    std::vector<std::string> relational_replicas;
     std::string document;
     std::string realtime;
     std::string blob;

@@ -2,10 +2,11 @@
 
 #include <fstream>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "engines/relational/database.h"
 
 namespace spaktok::app {
 namespace {
@@ -132,6 +133,27 @@ TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
     const auto second = load();
     EXPECT_EQ(second.name, first.name);
     EXPECT_EQ(second.blob, first.blob);
+}
+
+TEST_F(SettingsTest, ReplicasAreAListOfAddressesOfOnePostgresql) {
+    sources_.flags["relational"] = "postgres://db/spaktok";
+    write("relational_replicas = [\"postgres://u:one@a/x\", \"postgresql://u:two@b/x\"]\n");
+    EXPECT_THAT(load().relational_replicas,
+                testing::ElementsAre("postgres://u:one@a/x", "postgresql://u:two@b/x"));
+    EXPECT_NE(describe(load()).find("'postgres://u:***@a/x,postgresql://u:***@b/x'"), std::string::npos)
+        << describe(load());
+    std::string many = "postgres://r/x";
+    for (std::size_t i = 1; i < relational::replicas_max; ++i)
+        many += ",postgres://r/x";
+    sources_.flags["relational_replicas"] = many;
+    EXPECT_EQ(load().relational_replicas.size(), relational::replicas_max);
+    sources_.flags["relational_replicas"] = many + ",postgres://r/x";
+    EXPECT_NE(refusal().find("at most 8 addresses"), std::string::npos) << refusal();
+    sources_.flags["relational_replicas"] = "postgres://u:secret@a/x,mysql://b/x";
+    EXPECT_NE(refusal().find("each postgres://"), std::string::npos) << refusal();
+    EXPECT_EQ(refusal().find("secret"), std::string::npos) << refusal();
+    sources_.flags = {{"relational_replicas", "postgres://a/x"}};
+    EXPECT_NE(refusal().find("empty where `relational` is no postgres://"), std::string::npos) << refusal();
 }
 
 TEST_F(SettingsTest, ConfigHidesPasswordsOfEveryForm) {

@@ -135,7 +135,8 @@ std::unique_ptr<Database> open(const std::string& url, OpenOptions options) {
         return std::make_unique<sqlite::SqliteDatabase>(url.substr(sqlite.size()), options);
     }
     if (url.starts_with("postgres://") || url.starts_with("postgresql://"))
-        return std::make_unique<postgres::PostgresDatabase>(url);
+        return std::make_unique<postgres::PostgresDatabase>(
+            url, postgres::PostgresDatabase::Options{.replicas = {.urls = std::move(options.replicas)}});
     throw Error(ErrorCode::invalid_argument, "The relational engine must be sqlite:FILE or postgres://….",
                 {.field = "relational", .detail = url.substr(0, url.find(':'))});
 }

@@ -224,11 +224,16 @@ class Database {
 template <class T>
 T read_value(const Value& value, std::string_view column);
 
+// URLs of replicas that a node takes.
+inline constexpr std::size_t replicas_max = 8;
+
 struct OpenOptions {
     std::size_t io_threads = 1;  // how many threads call `query`
     std::size_t read_pool_threads = 2;
+    // postgres://…, each a streaming replica of the PostgreSQL server: they answer lists. No use elsewhere.
+    std::vector<std::string> replicas{};
 };
-// `url`: sqlite:FILE (relative to the working directory), later postgres://…. Applies no migration.
+// `url`: sqlite:FILE (relative to the working directory) or postgres://…. Applies no migration.
 // Throws Error{invalid_argument} for a URL that no adapter knows and Error{unavailable} when it cannot be
 // opened.
 std::unique_ptr<Database> open(const std::string& url, OpenOptions options);

@@ -24,16 +24,21 @@ constexpr Statement commit{.name = "commit", .sql = "COMMIT"};
 constexpr Statement rollback{.name = "rollback", .sql = "ROLLBACK"};
 constexpr milliseconds idle_step{5};
 
+SessionOptions session_options(const std::string& url, const char* pool, Sync sync, SessionLimits limits) {
+    return {.url = url, .metrics = PoolMetrics(pool), .sync = sync, .limits = limits};
+}
+
 }  // namespace
 
 // How often a conflict may be tried again: with growing pauses of random length, until patience ends.
 class PostgresDatabase::Patience {
   public:
-    Patience(asio::io_context& context, Random& random, milliseconds patience)
-        : timer_(context), random_(random), ends_at_(steady_clock::now() + patience) {}
+    Patience(asio::io_context& context, Random& random, milliseconds patience, metrics::Counter conflicts)
+        : timer_(context), random_(random), conflicts_(conflicts), ends_at_(steady_clock::now() + patience) {}
 
     // Returns once it is time for another attempt; throws `conflict` where patience has ended.
     asio::awaitable<void> wait(TransactionConflict conflict) {
+        conflicts_.add();
         if (steady_clock::now() >= ends_at_) throw std::move(conflict);
         constexpr std::uint64_t pause_max_us = 50'000;
         pause_us_ = std::min(2 * pause_us_, pause_max_us);
@@ -44,6 +49,7 @@ class PostgresDatabase::Patience {
   private:
     asio::steady_timer timer_;
     Random& random_;
+    metrics::Counter conflicts_;
     steady_clock::time_point ends_at_;
     std::uint64_t pause_us_ = 500;
 };
@@ -80,18 +86,22 @@ class PostgresDatabase::RunningTransaction final : public Transaction {
 };
 
 PostgresDatabase::PostgresDatabase(const std::string& url, Options options)
-    : options_(options),
+    : options_(std::move(options)),
       guard_(context_.get_executor()),
-      points_(context_, {.url = url, .sync = Sync::shared, .limits = options.sessions},
-              options.point_sessions),
-      reads_(context_, {.url = url, .sync = Sync::shared, .limits = options.sessions}, options.read_sessions),
-      writes_(context_, {.url = url, .sync = Sync::own, .limits = options.sessions}, options.write_sessions),
-      transactions_(context_, {.url = url, .sync = Sync::own, .limits = options.sessions},
-                    options.transactions),
-      thread_([this] {
-          ::pthread_setname_np(::pthread_self(), "postgres");
-          context_.run();
-      }) {}
+      points_(context_, session_options(url, "point", Sync::shared, options_.sessions),
+              options_.point_sessions),
+      reads_(context_, session_options(url, "read", Sync::shared, options_.sessions), options_.read_sessions),
+      writes_(context_, session_options(url, "write", Sync::own, options_.sessions), options_.write_sessions),
+      transactions_(context_, session_options(url, "transaction", Sync::own, options_.sessions),
+                    options_.transactions),
+      replicas_(context_, options_.replicas,
+                [this](Statement statement) { return read(points_, statement, {}); }) {
+    replicas_.start();
+    thread_ = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), "postgres");
+        context_.run();
+    });
+}
 
 PostgresDatabase::~PostgresDatabase() {
     asio::co_spawn(context_, close_when_idle(), asio::detached);
@@ -101,7 +111,8 @@ PostgresDatabase::~PostgresDatabase() {
 
 asio::awaitable<void> PostgresDatabase::close_when_idle() {
     asio::steady_timer timer(context_);
-    while (under_way_ > 0) {
+    replicas_.stop();
+    while (under_way_ > 0 || !replicas_.is_stopped()) {
         timer.expires_after(idle_step);
         co_await timer.async_wait(asio::use_awaitable);
     }
@@ -109,6 +120,7 @@ asio::awaitable<void> PostgresDatabase::close_when_idle() {
     reads_.close();
     writes_.close();
     transactions_.close();
+    replicas_.close();
 }
 
 // Runs the work on the engine's thread and resumes the caller on its own. Cancelling the caller does not
@@ -137,12 +149,15 @@ asio::awaitable<void> PostgresDatabase::check() {
 
 asio::awaitable<Result> PostgresDatabase::run(const Statement& statement, std::vector<Value> args) {
     if (statement.mode == Mode::write) co_return co_await on_engine(write(statement, std::move(args)));
+    if (statement.list && !options_.replicas.urls.empty())
+        co_return co_await on_engine(list(statement, std::move(args)));
     auto& sessions = statement.mode == Mode::point_read ? points_ : reads_;
     co_return co_await on_engine(read(sessions, statement, std::move(args)));
 }
 
 asio::awaitable<Result> PostgresDatabase::read(SharedSessions& sessions, Statement statement,
                                                std::vector<Value> args) {
+    const Counted counted(sessions.metrics().under_way);
     for (bool is_again = false;; is_again = true) {
         const auto session = co_await sessions.least_busy();
         try {
@@ -154,8 +169,15 @@ asio::awaitable<Result> PostgresDatabase::read(SharedSessions& sessions, Stateme
     }
 }
 
+asio::awaitable<Result> PostgresDatabase::list(Statement statement, std::vector<Value> args) {
+    auto answer = co_await replicas_.read(statement, args);
+    if (answer) co_return std::move(*answer);
+    co_return co_await read(reads_, statement, std::move(args));
+}
+
 asio::awaitable<Result> PostgresDatabase::write(Statement statement, std::vector<Value> args) {
-    Patience patience(context_, random_, options_.conflict_patience);
+    const Counted counted(writes_.metrics().under_way);
+    Patience patience(context_, random_, options_.conflict_patience, writes_.metrics().conflicts);
     for (;;) {
         const auto session = co_await writes_.least_busy();
         std::optional<TransactionConflict> conflict;
@@ -173,7 +195,7 @@ asio::awaitable<void> PostgresDatabase::run_transaction(TransactionBody body) {
 }
 
 asio::awaitable<void> PostgresDatabase::transact(TransactionBody body) {
-    Patience patience(context_, random_, options_.conflict_patience);
+    Patience patience(context_, random_, options_.conflict_patience, transactions_.metrics().conflicts);
     for (;;) {
         std::optional<TransactionConflict> conflict;
         try {

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "engines/relational/database.h"
+#include "engines/relational/postgres/replicas.h"
 #include "engines/relational/postgres/sessions.h"
 
 namespace spaktok::relational::postgres {
@@ -27,6 +28,7 @@ class PostgresDatabase final : public Database {
         std::size_t write_sessions = 2;  // single writes
         TransactionSessions::Options transactions{};
         SessionLimits sessions{};  // of each
+        ReplicaOptions replicas{};
         // What conflicts with others runs again for as long.
         std::chrono::milliseconds conflict_patience{5'000};
     };
@@ -47,6 +49,7 @@ class PostgresDatabase final : public Database {
     boost::asio::awaitable<T> on_engine(boost::asio::awaitable<T> work);
     boost::asio::awaitable<Result> read(SharedSessions& sessions, Statement statement,
                                         std::vector<Value> args);
+    boost::asio::awaitable<Result> list(Statement statement, std::vector<Value> args);
     boost::asio::awaitable<Result> write(Statement statement, std::vector<Value> args);
     boost::asio::awaitable<void> transact(TransactionBody body);
     boost::asio::awaitable<void> attempt(const TransactionBody& body);
@@ -60,6 +63,7 @@ class PostgresDatabase final : public Database {
     SharedSessions reads_;
     SharedSessions writes_;
     TransactionSessions transactions_;
+    Replicas replicas_;
     std::size_t under_way_ = 0;  // of the engine's thread
     std::thread thread_;
 };

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include "base/io_threads.h"
+#include "base/metrics.h"
 #include "engines/relational/postgres/test_server.h"
 #include "engines/relational/relational_contract_suite.h"
 
@@ -28,6 +29,8 @@ constexpr Statement insert_note{
     .name = "insert_note", .sql = "INSERT INTO notes (id, label) VALUES ($1, $2)", .mode = Mode::write};
 constexpr Statement find_note{
     .name = "find_note", .sql = "SELECT * FROM notes WHERE id = $1", .mode = Mode::point_read};
+constexpr Statement rename_note{
+    .name = "rename_note", .sql = "UPDATE notes SET label = $1 WHERE id = $2", .mode = Mode::write};
 constexpr Statement count_notes{.name = "count_notes", .sql = "SELECT count(*) AS notes FROM notes"};
 constexpr Statement divide{.name = "divide", .sql = "SELECT 12 / $1 AS quotient", .mode = Mode::point_read};
 constexpr Statement sleep_long{.name = "sleep_long", .sql = "SELECT pg_sleep(30)"};
@@ -40,6 +43,14 @@ asio::awaitable<void> make_notes(Database& database) {
     co_await database.run_transaction([](Transaction& tx) -> asio::awaitable<void> {
         co_await tx.run_script("CREATE TABLE notes (id BIGINT NOT NULL PRIMARY KEY, label TEXT)");
     });
+}
+
+// The value of a series, such as sessions{pool="read"}; 0 where there is none.
+double measured(const std::string& series) {
+    const std::string name = "\nspaktok_postgres_" + series + " ";
+    const auto text = metrics::expose();
+    const auto found = text.find(name);
+    return found == std::string::npos ? 0 : std::stod(text.substr(found + name.size()));
 }
 
 // Short limits, so that a test sees them pass.
@@ -155,16 +166,54 @@ TEST_F(PostgresDatabaseTest, TransactionsBeyondTheSessionsWaitInOrderAndForALimi
         holding.push_back(
             asio::co_spawn(threads_.context(0), hold_until(released, database_, held), asio::use_future));
     EXPECT_TRUE(engines::testing::eventually([&] { return held == 2; }));
+    EXPECT_EQ(measured("sessions{pool=\"transaction\"}"), 2);
+    EXPECT_EQ(measured("under_way{pool=\"transaction\"}"), 2);
     const auto nothing = [](Transaction&) -> asio::awaitable<void> { co_return; };
     const auto refused = error_of(database_.run_transaction(nothing));
     EXPECT_EQ(refused.code(), ErrorCode::unavailable);
     EXPECT_EQ(refused.reason(), "busy");
     auto waiting = asio::co_spawn(threads_.context(0), database_.run_transaction(nothing), asio::use_future);
+    EXPECT_TRUE(engines::testing::eventually([] { return measured("waiting{pool=\"transaction\"}") == 1; }));
     release.set_value();
     waiting.get();
     for (auto& holder : holding)
         holder.get();
     threads_.stop();
+    EXPECT_EQ(measured("under_way{pool=\"transaction\"}"), 0);
+    EXPECT_EQ(measured("waiting{pool=\"transaction\"}"), 0);
+}
+
+asio::awaitable<void> rename_after(std::shared_future<void> released, Database& database,
+                                   std::atomic<int>& attempts) {
+    co_await database.run_transaction([released, &attempts](Transaction& tx) -> asio::awaitable<void> {
+        co_await tx.query(find_note, 1);
+        ++attempts;
+        asio::steady_timer timer(co_await asio::this_coro::executor);
+        while (released.wait_for(milliseconds(0)) != std::future_status::ready) {
+            timer.expires_after(milliseconds(5));
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+        co_await tx.query(rename_note, "late", 1);
+    });
+}
+
+TEST_F(PostgresDatabaseTest, CountsTheConflictsAfterWhichATransactionRunsAgain) {
+    run(database_.query(insert_note, 1, "x"));
+    const auto before = measured("conflicts_total{pool=\"transaction\"}");
+    threads_.start();
+    std::promise<void> release;
+    std::atomic<int> attempts = 0;
+    auto late =
+        asio::co_spawn(threads_.context(0), rename_after(release.get_future().share(), database_, attempts),
+                       asio::use_future);
+    EXPECT_TRUE(engines::testing::eventually([&] { return attempts == 1; }));
+    run(database_.query(rename_note, "early", 1));
+    release.set_value();
+    late.get();
+    threads_.stop();
+    EXPECT_EQ(attempts, 2);
+    EXPECT_EQ(run(database_.query(find_note, 1))[0].get<std::string>("label"), "late");
+    EXPECT_EQ(measured("conflicts_total{pool=\"transaction\"}"), before + 1);
 }
 
 // ---- Servers that go away
@@ -256,6 +305,18 @@ TEST_F(PostgresOutage, ReadsSurviveTheEndOfTheirSession) {
         run(database_.query(end_all_others));
         EXPECT_EQ(notes(), 0);
     }
+}
+
+TEST_F(PostgresOutage, CountsSessionsThatAreLostAndOpenedAgain) {
+    const auto opened = measured("sessions_opened_total{pool=\"transaction\"}");
+    const auto lost = measured("sessions_lost_total{pool=\"transaction\"}");
+    run(database_.query(end_all_others));
+    EXPECT_TRUE(engines::testing::eventually(
+        [&] { return measured("sessions_lost_total{pool=\"transaction\"}") == lost + 1; }));
+    EXPECT_EQ(measured("sessions{pool=\"transaction\"}"), 0);
+    run(database_.run_transaction([](Transaction&) -> asio::awaitable<void> { co_return; }));
+    EXPECT_EQ(measured("sessions_opened_total{pool=\"transaction\"}"), opened + 1);
+    EXPECT_EQ(measured("sessions{pool=\"transaction\"}"), 1);
 }
 
 TEST_F(PostgresOutage, SaysThatItIsBusyWhereTheServerTakesNoMoreConnections) {

@@ -37,7 +37,7 @@ Session::Session(asio::io_context& context, SessionOptions options)
     : context_(context), options_(std::move(options)), socket_(context), silence_(context) {}
 
 Session::~Session() {
-    fail("the session was closed");
+    end("the session was closed");
 }
 
 // ---- Connecting
@@ -81,14 +81,16 @@ asio::awaitable<void> Session::open() {
     PQsetnonblocking(connection_.get(), 1);
     socket_.assign(PQsocket(connection_.get()));
     wait_readable();
-    // Serializable: what a transaction has read still holds when it commits, as on the embedded engine.
     co_await run_script(fmt::format(
         "SET timezone = 'UTC'; SET client_min_messages = 'warning'; SET default_transaction_isolation = "
-        "'serializable'; "
+        "'{}'; "
         "SET statement_timeout = {}; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = {}",
+        options_.isolation == Isolation::serializable ? "serializable" : "repeatable read",
         options_.limits.statement_timeout.count(), 4 * options_.limits.statement_timeout.count()));
     deadline.cancel();
     if (is_broken()) throw unavailable("the server closed the new session");
+    is_counted_ = true;
+    options_.metrics.sessions.add(1);
 }
 
 // ---- Statements
@@ -309,7 +311,13 @@ void Session::watch() {
 }
 
 void Session::fail(const std::string& reason) {
+    if (is_counted_) options_.metrics.lost.add();
+    end(reason);
+}
+
+void Session::end(const std::string& reason) {
     if (is_broken()) return;
+    if (std::exchange(is_counted_, false)) options_.metrics.sessions.add(-1);
     silence_.cancel();
     // libpq closes the socket.
     if (socket_.is_open()) {

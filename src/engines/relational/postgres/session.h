@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <memory>
@@ -19,12 +20,20 @@
 
 #include "base/event.h"
 #include "engines/relational/database.h"
+#include "engines/relational/postgres/pool_metrics.h"
 
 namespace spaktok::relational::postgres {
 
 // Who shares a session's Sync shares its fate: an error aborts the statements behind it, which are then sent
 // again. Right for reads alone; a statement with a Sync of its own is a transaction of its own.
 enum class Sync { own, shared };
+
+// Serializable: what a transaction has read still holds when it commits, as on the embedded engine. A replica
+// refuses it.
+enum class Isolation { serializable, repeatable_read };
+
+// A place in a primary's log, which its replicas share: bytes from the log's beginning.
+using LogPosition = std::int64_t;
 
 struct SessionLimits {
     std::chrono::milliseconds connect_timeout{5'000};
@@ -34,8 +43,10 @@ struct SessionLimits {
 };
 
 struct SessionOptions {
-    std::string url;  // postgres://… as libpq reads it
+    std::string url;      // postgres://… as libpq reads it
+    PoolMetrics metrics;  // of the pool that the session is of
     Sync sync = Sync::own;
+    Isolation isolation = Isolation::serializable;
     SessionLimits limits{};
 };
 
@@ -59,7 +70,10 @@ class Session : public std::enable_shared_from_this<Session> {
     bool is_broken() const { return connection_ == nullptr; }
     // Statements whose answers have yet to come.
     std::size_t under_way() const { return under_way_; }
-    void close() { fail("the session was closed"); }
+    void close() { end("the session was closed"); }
+
+    // How far the server, a replica, is known to have replayed its primary's log; see Replica.
+    LogPosition replayed = 0;
 
   private:
     struct Finish {
@@ -103,9 +117,10 @@ class Session : public std::enable_shared_from_this<Session> {
     void complete_front();
     void watch();
     void fail(const std::string& reason);
+    void end(const std::string& reason);
 
     boost::asio::io_context& context_;
-    const SessionOptions options_;
+    SessionOptions options_;
     std::unique_ptr<PGconn, Finish> connection_;
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::steady_timer silence_;
@@ -114,6 +129,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::size_t under_way_ = 0;
     std::size_t statements_ = 0;
     std::chrono::steady_clock::time_point heard_at_;
+    bool is_counted_ = false;  // among the open ones
     bool is_sync_scheduled_ = false;
     bool is_waiting_writable_ = false;
     bool is_watching_ = false;

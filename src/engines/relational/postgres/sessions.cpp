@@ -15,6 +15,13 @@ using std::chrono::steady_clock;
 namespace {
 constexpr milliseconds pause_first{100};
 constexpr milliseconds pause_max{2'000};
+
+Error busy() {
+    return Error(
+        ErrorCode::unavailable, "The server is busy. Try again in a moment.",
+        {.reason = "busy", .detail = "no session for a transaction", .retry_after = std::chrono::seconds(1)});
+}
+
 }  // namespace
 
 // ---- One place
@@ -22,6 +29,7 @@ constexpr milliseconds pause_max{2'000};
 asio::awaitable<std::shared_ptr<Session>> Place::session() {
     while (opening_) {
         const auto opening = opening_;
+        const Counted waiting(options_.metrics.waiting);
         co_await opening->wait();
         if (failure_) throw Error(*failure_);
     }
@@ -34,13 +42,16 @@ asio::awaitable<void> Place::open() {
     const auto opening = std::make_shared<Event>(context_);
     opening_ = opening;
     failure_.reset();
+    const Counted waiting(options_.metrics.waiting);
     try {
         session_ = co_await Session::connect(context_, options_);
+        options_.metrics.opened.add();
         pause_ = {};
     } catch (const Error& error) {
         failure_ = error;
         pause_ = std::clamp(2 * pause_, pause_first, pause_max);
         next_attempt_ = steady_clock::now() + pause_;
+        options_.metrics.refused.add();
         log::warning("no connection to PostgreSQL", {{"detail", error.detail()}});
     }
     opening_.reset();
@@ -54,7 +65,8 @@ void Place::close() {
 
 // ---- Shared
 
-SharedSessions::SharedSessions(asio::io_context& context, SessionOptions options, std::size_t count) {
+SharedSessions::SharedSessions(asio::io_context& context, SessionOptions options, std::size_t count)
+    : metrics_(options.metrics) {
     for (std::size_t i = 0; i < count; ++i)
         places_.push_back(std::make_unique<Place>(context, options));
 }
@@ -76,7 +88,7 @@ void SharedSessions::close() {
 
 TransactionSessions::TransactionSessions(asio::io_context& context, SessionOptions session_options,
                                          Options options)
-    : context_(context), options_(options) {
+    : context_(context), options_(options), metrics_(session_options.metrics) {
     for (std::size_t i = 0; i < options_.count; ++i) {
         places_.push_back(std::make_unique<Place>(context, session_options));
         free_.push_back(places_.back().get());
@@ -101,12 +113,10 @@ asio::awaitable<Place*> TransactionSessions::wait_for_turn() {
         free_.pop_back();
         co_return place;
     }
-    const Error busy(
-        ErrorCode::unavailable, "The server is busy. Try again in a moment.",
-        {.reason = "busy", .detail = "no session for a transaction", .retry_after = std::chrono::seconds(1)});
-    if (waiting_.size() >= options_.waiting_max) throw busy;
+    if (waiting_.size() >= options_.waiting_max) throw busy();
     const auto waiter = std::make_shared<Waiter>(context_);
     waiting_.push_back(waiter);
+    const Counted waiting(metrics_.waiting);
     asio::steady_timer deadline(context_, options_.wait_max);
     deadline.async_wait([waiter](const boost::system::error_code& cancelled) {
         if (!cancelled) waiter->turn.set();
@@ -114,7 +124,7 @@ asio::awaitable<Place*> TransactionSessions::wait_for_turn() {
     co_await waiter->turn.wait();
     if (waiter->place != nullptr) co_return waiter->place;
     std::erase(waiting_, waiter);
-    throw busy;
+    throw busy();
 }
 
 void TransactionSessions::give_back(Place& place) {

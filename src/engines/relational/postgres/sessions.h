@@ -35,7 +35,7 @@ class Place {
     boost::asio::awaitable<void> open();
 
     boost::asio::io_context& context_;
-    const SessionOptions options_;
+    SessionOptions options_;
     std::shared_ptr<Session> session_;
     std::shared_ptr<Event> opening_;
     std::optional<Error> failure_;
@@ -48,9 +48,11 @@ class SharedSessions {
   public:
     SharedSessions(boost::asio::io_context& context, SessionOptions options, std::size_t count);
     boost::asio::awaitable<std::shared_ptr<Session>> least_busy();
+    const PoolMetrics& metrics() const { return metrics_; }
     void close();
 
   private:
+    PoolMetrics metrics_;
     std::vector<std::unique_ptr<Place>> places_;
 };
 
@@ -69,11 +71,15 @@ class TransactionSessions {
     class Lease {
       public:
         Lease(TransactionSessions& owner, Place& place, std::shared_ptr<Session> session)
-            : owner_(&owner), place_(&place), session_(std::move(session)) {}
+            : owner_(&owner),
+              place_(&place),
+              session_(std::move(session)),
+              counted_(owner.metrics_.under_way) {}
         Lease(Lease&& other) noexcept
             : owner_(std::exchange(other.owner_, nullptr)),
               place_(other.place_),
-              session_(std::move(other.session_)) {}
+              session_(std::move(other.session_)),
+              counted_(std::move(other.counted_)) {}
         Lease& operator=(Lease&&) = delete;
         ~Lease() {
             if (owner_ != nullptr) owner_->give_back(*place_);
@@ -85,8 +91,10 @@ class TransactionSessions {
         TransactionSessions* owner_;
         Place* place_;
         std::shared_ptr<Session> session_;
+        Counted counted_;
     };
     boost::asio::awaitable<Lease> borrow();
+    const PoolMetrics& metrics() const { return metrics_; }
     void close();
 
   private:
@@ -100,6 +108,7 @@ class TransactionSessions {
 
     boost::asio::io_context& context_;
     const Options options_;
+    PoolMetrics metrics_;
     std::vector<std::unique_ptr<Place>> places_;
     std::vector<Place*> free_;
     std::deque<std::shared_ptr<Waiter>> waiting_;

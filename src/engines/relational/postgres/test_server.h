@@ -1,17 +1,26 @@
-// A PostgreSQL server of the tests' own: a new cluster in a temporary folder, on a Unix socket.
+// PostgreSQL servers of the tests' own: a new cluster in a temporary folder, on a Unix socket, and a
+// streaming replica of it.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
 namespace spaktok::relational::postgres {
 
+class TestServer;
+struct ReplicaOf {
+    const TestServer& primary;  // which runs
+};
+
 class TestServer {
   public:
     // Makes the cluster and starts the server; throws std::runtime_error where that fails.
     TestServer();
+    // A copy that follows the primary from now on, and answers reads.
+    explicit TestServer(ReplicaOf of);
     ~TestServer();
     TestServer(const TestServer&) = delete;
     TestServer& operator=(const TestServer&) = delete;
@@ -29,6 +38,9 @@ class TestServer {
     void resume();  // SIGCONT
 
   private:
+    void make_folder();
+    // With the program `name` of PostgreSQL's, which makes `data` and is to succeed.
+    void make_cluster(const std::string& name, const std::vector<std::string>& arguments);
     void signal_all(int signal) const;
 
     std::filesystem::path folder_;

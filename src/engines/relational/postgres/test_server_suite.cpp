@@ -64,22 +64,35 @@ struct Close {
 }  // namespace
 
 TestServer::TestServer() {
+    make_folder();
+    make_cluster("initdb", {"--pgdata=" + (folder_ / "data").string(), "--username=spaktok", "--auth=trust",
+                            "--encoding=UTF8", "--locale=C", "--no-sync"});
+    start();
+}
+
+TestServer::TestServer(ReplicaOf of) {
+    make_folder();
+    make_cluster("pg_basebackup", {"--pgdata=" + (folder_ / "data").string(), "--dbname=" + of.primary.url(),
+                                   "--write-recovery-conf", "--checkpoint=fast", "--no-sync"});
+    start();
+}
+
+void TestServer::make_folder() {
     auto pattern = (std::filesystem::temp_directory_path() / "spaktok-postgres-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     folder_ = pattern;
-    if (::geteuid() == 0) {
-        const passwd* user = ::getpwnam("postgres");
-        if (user == nullptr || ::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0)
-            throw std::runtime_error("there is no user postgres: is the package postgresql-15 installed?");
-    }
-    const pid_t made = start_program(programs() / "initdb",
-                                     {"--pgdata=" + (folder_ / "data").string(), "--username=spaktok",
-                                      "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"},
-                                     folder_ / "initdb.log");
+    if (::geteuid() != 0) return;
+    const passwd* user = ::getpwnam("postgres");
+    if (user == nullptr || ::chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0)
+        throw std::runtime_error("there is no user postgres: is the package postgresql-15 installed?");
+}
+
+void TestServer::make_cluster(const std::string& name, const std::vector<std::string>& arguments) {
+    const auto log = folder_ / (name + ".log");
+    const pid_t made = start_program(programs() / name, arguments, log);
     int status = 0;
     if (::waitpid(made, &status, 0) != made || status != 0)
-        throw std::runtime_error("initdb failed: see " + (folder_ / "initdb.log").string());
-    start();
+        throw std::runtime_error(name + " failed: see " + log.string());
 }
 
 TestServer::~TestServer() {
@@ -99,11 +112,11 @@ std::string TestServer::url() const {
 
 void TestServer::start() {
     // Nothing here must outlive a power cut of the machine, only of processes.
-    process_ = start_program(
-        programs() / "postgres",
-        {"-D", (folder_ / "data").string(), "-k", folder_.string(), "-c", "listen_addresses=", "-c",
-         "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"},
-        folder_ / "server.log");
+    process_ = start_program(programs() / "postgres",
+                             {"-D", (folder_ / "data").string(), "-k", folder_.string(), "-c",
+                              "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c",
+                              "max_connections=200", "-c", "wal_retrieve_retry_interval=100ms"},
+                             folder_ / "server.log");
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (PQping(url().c_str()) != PQPING_OK) {
         if (std::chrono::steady_clock::now() > deadline)
