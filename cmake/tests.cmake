@@ -27,5 +27,13 @@ foreach(test engines_test gateway_test features_test)  # run on Redis as well
   endif()
 endforeach()
 spaktok_test(app_test app spaktok_app)
+if(TARGET app_test)  # moves places between all engines
+  target_sources(app_test PRIVATE
+    ${CMAKE_SOURCE_DIR}/src/engines/testing/testing_suite.cpp
+    ${CMAKE_SOURCE_DIR}/src/engines/relational/postgres/test_server_suite.cpp
+    ${CMAKE_SOURCE_DIR}/src/engines/document/mongo/test_server_suite.cpp
+    ${CMAKE_SOURCE_DIR}/src/engines/realtime/redis/test_server_suite.cpp
+    ${CMAKE_SOURCE_DIR}/src/engines/blob/s3/test_server_suite.cpp)
+endif()
 get_property(all_tests GLOBAL PROPERTY SPAKTOK_TESTS)
 add_custom_target(tests DEPENDS ${all_tests})

@@ -18,6 +18,7 @@ constexpr const char* examples = R"(Examples:
   spaktok serve --http 0.0.0.0:8080 --public-url https://live.example.org --data /var/lib/spaktok
   spaktok demo                                        a place full of life, to look around
   spaktok user create --username ada --email ada@example.org --role admin
+  spaktok move --to-relational postgres://spaktok@db/spaktok
   spaktok config                                      what is in force, and where it comes from
 Settings may also stand in spaktok.toml (or --config FILE) and in the environment as SPAKTOK_HTTP and so on.)";
 
@@ -25,6 +26,7 @@ struct Words {
     std::map<std::string, std::string> flags;  // settings by name
     std::string config;
     MigrateOptions migrate;
+    MoveWords move;
     UserOptions user;
 };
 
@@ -109,6 +111,28 @@ void add_user_commands(CLI::App& parent, Words& words, Run& chosen) {
                 [](Settings settings) { return list_users(std::move(settings)); });
 }
 
+void add_move_command(CLI::App& parent, Words& words, Run& chosen) {
+    add_command(
+        parent, "move",
+        "Copy all that is stored to other engines and compare both. Stop every node first; a move that was "
+        "interrupted goes on when it is repeated.",
+        words, chosen, [&words](const Settings& settings) { return move_engines(settings, words.move); },
+        [&words](CLI::App& command) {
+            const auto add = [&command](const std::string& engine, const std::string& variable,
+                                        std::string& url) {
+                command
+                    .add_option("--to-" + engine, url,
+                                "URL of the " + engine + " engine to move to, as in the settings.")
+                    ->type_name("URL")
+                    ->envname("SPAKTOK_TO_" + variable);
+            };
+            add("relational", "RELATIONAL", words.move.relational);
+            add("document", "DOCUMENT", words.move.document);
+            add("realtime", "REALTIME", words.move.realtime);
+            add("blob", "BLOB", words.move.blob);
+        });
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
@@ -125,6 +149,7 @@ int run_command_line(int argc, const char* const* argv) {
         [&words](CLI::App& command) {
             command.add_flag("--plan", words.migrate.plan, "Show what would be done, and do nothing.");
         });
+    add_move_command(app, words, chosen);
     add_command(app, "config", "Print the settings in force and where each comes from.", words, chosen,
                 [](const Settings& settings) { return print_config(settings); });
     add_command(app, "routes", "Print every route of the API: method, path, operation.", words, chosen,

@@ -115,7 +115,7 @@ struct Server::State {
           lease({.values = realtime->key_values(),
                  .clock = clock,
                  .executor = threads.context(0).get_executor(),
-                 .name = "jobs",
+                 .name = cluster::jobs_lease,
                  .node_id = node_id}),
           nodes({.topics = realtime->topics(),
                  .executor = threads.context(0).get_executor(),

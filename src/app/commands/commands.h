@@ -21,6 +21,15 @@ int print_version();
 // What the server answers to; compared with api/openapi.yaml by the tests.
 int print_routes(Settings settings);
 
+// URLs of the engines to move to; empty: that engine stays.
+struct MoveWords {
+    std::string relational;
+    std::string document;
+    std::string realtime;
+    std::string blob;
+};
+int move_engines(const Settings& settings, const MoveWords& words);
+
 struct UserOptions {
     std::string username;
     std::string email;

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <optional>
 
+#include <gmock/gmock.h>
+
 #include "base/error.h"
 #include "engines/blob/limits.h"
+#include "engines/blob/listing.h"
 
 namespace spaktok::blob::contract {
 
@@ -83,6 +86,42 @@ TEST_P(BlobContract, RemovesOnce) {
     EXPECT_EQ(bytes_of("a/b/c"), "none");
     put("a/b/c", "again");
     EXPECT_EQ(bytes_of("a/b/c"), "again");
+}
+
+std::vector<std::string> listed_by(BlobStore& store, std::size_t limit) {
+    std::vector<std::string> keys;
+    for (;;) {
+        const auto page = run(lister_of(store).list(keys.empty() ? "" : keys.back(), limit));
+        keys.insert(keys.end(), page.begin(), page.end());
+        EXPECT_LE(page.size(), limit);
+        if (page.size() < limit || keys.size() > 1'000) return keys;
+    }
+}
+
+TEST_P(BlobContract, ListsEveryKeyOnceWhateverTheSizeOfAPage) {
+    EXPECT_THAT(listed_by(store(), 10), testing::IsEmpty());
+    std::vector<std::string> keys{"pictures/a.webp",
+                                  "pictures/a-b.webp",
+                                  "pictures/a/b.webp",
+                                  "pictures0",
+                                  "top",
+                                  "x.y/z_0",
+                                  std::string(200, 'n') + "/deep"};
+    if (GetParam().name == "directory") keys.push_back(std::string(key_characters_max, 'k'));
+    for (int i = 0; i < 20; ++i)
+        keys.push_back("many/" + std::to_string(i));
+    for (const auto& key : keys)
+        put(key, "bytes of " + key);
+    for (const std::size_t limit : {1U, 2U, 7U, 1'000U})
+        EXPECT_THAT(listed_by(store(), limit), testing::UnorderedElementsAreArray(keys)) << limit;
+    run(store().remove("top"));
+    EXPECT_THAT(listed_by(store(), 7), testing::Not(testing::Contains("top")));
+}
+
+TEST_P(BlobContract, ListsPagesOfOneToAThousand) {
+    EXPECT_EQ(error_of(lister_of(store()).list("", 0)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(lister_of(store()).list("", list_keys_max + 1)), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(lister_of(store()).list("no/../key", 1)), ErrorCode::invalid_argument);
 }
 
 TEST_P(BlobContract, GivesRanges) {

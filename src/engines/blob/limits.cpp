@@ -16,7 +16,7 @@ bool is_segment(std::string_view text) {
 }
 }  // namespace
 
-void check_key(std::string_view key) {
+bool is_key(std::string_view key) {
     bool right = key.size() <= key_characters_max;
     for (std::string_view rest = key; right;) {
         const auto slash = rest.find('/');
@@ -24,9 +24,20 @@ void check_key(std::string_view key) {
         if (slash == std::string_view::npos) break;
         rest.remove_prefix(slash + 1);
     }
-    if (!right)
+    return right;
+}
+
+void check_key(std::string_view key) {
+    if (!is_key(key))
         throw Error(ErrorCode::invalid_argument, "This is not the name of a file.",
                     {.detail = "key: " + std::string(key)});
+}
+
+void check_list(std::string_view after, std::size_t limit) {
+    if (!after.empty()) check_key(after);
+    if (limit < 1 || limit > list_keys_max)
+        throw Error(ErrorCode::invalid_argument, "A page of files is of 1 to 1000.",
+                    {.detail = std::to_string(limit)});
 }
 
 void check_content_type(std::string_view content_type) {

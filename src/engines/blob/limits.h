@@ -13,8 +13,12 @@ inline constexpr std::size_t content_type_characters_max =
 
 inline constexpr std::chrono::hours presigned_expiry_max{7 * 24};  // S3's own
 
+inline constexpr std::size_t list_keys_max = 1'000;  // S3's own
+
+bool is_key(std::string_view key);
 // Each throws Error{invalid_argument}.
 void check_key(std::string_view key);
+void check_list(std::string_view after, std::size_t limit);
 // Printable ASCII without '"' and '\'.
 void check_content_type(std::string_view content_type);
 // 1 s to presigned_expiry_max.

@@ -1,9 +1,11 @@
 // The contract's part on key-values.
 #include <algorithm>
 #include <atomic>
+#include <map>
 
 #include "engines/realtime/limits.h"
 #include "engines/realtime/realtime_contract_suite.h"
+#include "engines/realtime/scan.h"
 
 namespace spaktok::realtime::contract {
 
@@ -219,6 +221,58 @@ TEST_P(RealtimeContractConcurrent, OfManyThatPutWhereThereIsNoneOneDoes) {
         });
         EXPECT_EQ(done, 30);
     }
+}
+
+struct Scanned {
+    std::map<std::string, std::string> values;
+    std::map<std::string, std::optional<milliseconds>> lives;
+    std::map<std::string, std::vector<std::string>> sets;
+};
+Scanned scan(KeyValues& values) {
+    Scanned all;
+    std::string cursor;
+    do {
+        auto page = run(scanner_of(values).scan(cursor));
+        for (auto& each : page.values) {
+            all.values[each.key] = each.value;
+            all.lives[each.key] = each.expires_after;
+        }
+        for (auto& each : page.sets) {
+            std::ranges::sort(each.members);
+            all.sets[each.key] = each.members;
+        }
+        cursor = page.next;
+    } while (!cursor.empty());
+    return all;
+}
+
+TEST_P(KeyValuesContract, AScanGivesEveryDurableValueAndSet) {
+    EXPECT_TRUE(scan(values()).values.empty());
+    const std::string bytes("\0'\xff\n", 4);
+    std::map<std::string, std::string> expected{{"for ever", bytes}, {"session:1", "s"}, {"value:a", "v"},
+                                                {"counter:b", "c"},  {"set:d", "e"},     {"gone", ""}};
+    for (int i = 0; i < 3'000; ++i)
+        expected["many " + std::to_string(i)] = std::to_string(i);
+    for (const auto& [key, value] : expected)
+        put(key, value);
+    expected.erase("gone");
+    put("gone", "", {.expires_after = seconds(1)});
+    put("session:1", "s", {.expires_after = seconds(10)});
+    EXPECT_TRUE(run(values().touch("session:1", minutes(2))));
+    run(values().set_add("user:1", "b"));
+    run(values().set_add("user:1", "a"));
+    run(values().set_add("set:2", "c"));
+    run(counters().add("counter", 1, std::nullopt));
+    run(rankings().set("board", "member", 1));
+    run(presence().report("viewers:1", 1));
+    publish("topic", "payload", {.messages_max = 10, .age_max = minutes(1)});
+    clock_.advance(seconds(1));
+    const auto found = scan(values());
+    EXPECT_EQ(found.values, expected);
+    EXPECT_EQ(found.lives.at("session:1"), minutes(2) - seconds(1));
+    EXPECT_EQ(found.lives.at("for ever"), std::nullopt);
+    const std::map<std::string, std::vector<std::string>> sets{{"user:1", {"a", "b"}}, {"set:2", {"c"}}};
+    EXPECT_EQ(found.sets, sets);
 }
 
 // Durable and cached changes of the same keys, at once: what was only cached may be lost by a restart, but no

@@ -3,6 +3,8 @@
 #include <map>
 #include <set>
 
+#include "features/chat/collections.h"
+
 namespace spaktok::chat {
 
 namespace asio = boost::asio;
@@ -21,8 +23,8 @@ constexpr int place_attempts_max = 5;
 ChatStore::ChatStore(document::Store& documents)
     : chats_(documents, "chats"), counters_(documents, "room_counters") {}
 
-asio::awaitable<void> ChatStore::ensure() {
-    co_await chats_.ensure({
+std::vector<document::Declaration> declared_collections() {
+    std::vector<document::Index> of_chats{
         {.name = std::string(by_place), .fields = {{.field = "room_id"}, {.field = "seq"}}, .unique = true},
         {.name = std::string(by_client),
          .fields = {{.field = "sender_id"}, {.field = "client_id"}},
@@ -34,9 +36,20 @@ asio::awaitable<void> ChatStore::ensure() {
          .sparse = true,
          .expires_at_field = "expires_at"},
         {.name = "chats_announced", .fields = {{.field = "announced"}}, .sparse = true},
-    });
-    co_await counters_.ensure(
-        {{.name = "room_counters_room_id", .fields = {{.field = "room_id"}}, .unique = true}});
+    };
+    std::vector<document::Index> of_counters{
+        {.name = "room_counters_room_id", .fields = {{.field = "room_id"}}, .unique = true}};
+    return {
+        {.name = "chats", .shape = document::Collection<Message>::shape(), .indexes = std::move(of_chats)},
+        {.name = "room_counters",
+         .shape = document::Collection<RoomCounter>::shape(),
+         .indexes = std::move(of_counters)}};
+}
+
+asio::awaitable<void> ChatStore::ensure() {
+    auto declared = declared_collections();
+    co_await chats_.ensure(std::move(declared[0].indexes));
+    co_await counters_.ensure(std::move(declared[1].indexes));
 }
 
 // Reserves one range a room, in the order in which the messages came.

@@ -16,9 +16,20 @@ namespace spaktok::cluster {
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
+namespace {
+std::string key_of(const std::string& name) {
+    return "lease:" + name;
+}
+}  // namespace
+
+asio::awaitable<bool> is_leased(realtime::KeyValues& values, std::string name) {
+    const auto holder = co_await values.get(key_of(name));
+    co_return holder.has_value();
+}
+
 struct Lease::State : std::enable_shared_from_this<State> {
     explicit State(Options given)
-        : options(std::move(given)), key("lease:" + options.name), tasks(options.executor, key) {}
+        : options(std::move(given)), key(key_of(options.name)), tasks(options.executor, key) {}
 
     asio::awaitable<void> begin();
     asio::awaitable<void> run();

@@ -13,6 +13,11 @@
 
 namespace spaktok::cluster {
 
+// Of the jobs that one node does for all; while a place is served, some node holds it.
+inline constexpr const char* jobs_lease = "jobs";
+// Whether some node holds it, or held it until a moment ago.
+boost::asio::awaitable<bool> is_leased(realtime::KeyValues& values, std::string name);
+
 // Lives on its executor's thread; `held` is for any. The engine outlives it.
 class Lease {
   public:

@@ -5,6 +5,7 @@
 
 #include "features/cache/expiring_cache.h"
 #include "features/paging/page.h"
+#include "features/streams/collections.h"
 
 namespace spaktok::streams {
 
@@ -145,14 +146,23 @@ struct LiveBoard::State {
 LiveBoard::LiveBoard(Options options) : state_(std::make_unique<State>(std::move(options))) {}
 LiveBoard::~LiveBoard() = default;
 
-asio::awaitable<void> LiveBoard::ensure() {
-    co_await state_->live.ensure({
+std::vector<document::Declaration> declared_collections() {
+    std::vector<document::Index> indexes{
         {.name = "live_streams_stream_id", .fields = {{.field = "stream_id"}}, .unique = true},
         {.name = "live_streams_status_viewer_count",
          .fields = {{.field = "status"}, {.field = "viewer_count", .descending = true}}},
         {.name = "live_streams_streamer_id_start_time",
          .fields = {{.field = "streamer_id"}, {.field = "start_time", .descending = true}}},
-    });
+    };
+    return {{.name = "live_streams",
+             .shape = document::Collection<LiveStream>::shape(),
+             .indexes = std::move(indexes)}};
+}
+
+asio::awaitable<void> LiveBoard::ensure() {
+    for (auto& declared : declared_collections())
+        co_await state_->options.documents.ensure(std::move(declared.name), std::move(declared.shape),
+                                                  std::move(declared.indexes));
 }
 
 asio::awaitable<void> LiveBoard::follow(Stream stream) {

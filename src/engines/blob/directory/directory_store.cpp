@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <span>
+#include <utility>
 
 #include <unistd.h>
 
@@ -24,6 +26,7 @@ namespace {
 constexpr std::size_t name_characters_max = 200;
 // Another thread may remove an empty folder between our making it and our renaming into it.
 constexpr int rename_attempts_max = 10;
+constexpr std::string_view blob_ending = "~blob";
 // Other processes may be writing to the same directory: only what is surely abandoned is removed.
 constexpr std::chrono::hours leftover_age{1};
 
@@ -86,6 +89,44 @@ void rename_into(const fs::path& from, const fs::path& to) {
     }
 }
 
+// The keys below a folder, in the order of the names of folders and files.
+struct Walk {
+    std::size_t limit;
+    std::vector<std::string> keys{};
+
+    // `key`: what the folder says of its keys. `after`: the way from here to the last key of the page before;
+    // empty where everything here comes after it.
+    void list(const fs::path& folder, const std::string& key, std::span<const std::string> after) {
+        std::vector<std::pair<std::string, bool>> names;
+        std::error_code error;
+        fs::directory_iterator next(folder, error);
+        for (; !error && next != fs::directory_iterator(); next.increment(error))
+            names.emplace_back(next->path().filename().string(), next->is_directory());
+        // A folder that became empty may be gone by now.
+        if (error && error != std::errc::no_such_file_or_directory) {
+            errno = error.value();
+            fail("list", folder);
+        }
+        std::ranges::sort(names);
+        for (const auto& [name, is_folder] : names) {
+            if (!after.empty() && name < after.front()) continue;
+            const bool is_on_the_way = !after.empty() && name == after.front();
+            if (is_folder) {
+                list(folder / name, key + key_of_folder(name),
+                     is_on_the_way ? after.subspan(1) : std::span<const std::string>());
+            } else if (!is_on_the_way && name.ends_with(blob_ending)) {
+                auto whole = key + name.substr(0, name.size() - blob_ending.size());
+                if (is_key(whole)) keys.push_back(std::move(whole));  // else it is somebody else's file
+            }
+            if (keys.size() == limit) return;
+        }
+    }
+
+    static std::string key_of_folder(const std::string& name) {
+        return name.ends_with('~') ? name.substr(0, name.size() - 1) : name + "/";
+    }
+};
+
 }  // namespace
 
 DirectoryStore::DirectoryStore(Options options)
@@ -116,7 +157,7 @@ fs::path DirectoryStore::file_of(const std::string& key) const {
         for (; segment.size() > name_characters_max; segment.remove_prefix(name_characters_max)) {
             path /= std::string(segment.substr(0, name_characters_max)) + "~";
         }
-        path /= std::string(segment) + (rest.empty() ? "~blob" : "");
+        path /= std::string(segment) + std::string(rest.empty() ? blob_ending : "");
     }
     return path;
 }
@@ -191,6 +232,20 @@ asio::awaitable<std::optional<Metadata>> DirectoryStore::stat(std::string key) {
 asio::awaitable<bool> DirectoryStore::remove(std::string key) {
     check_key(key);
     co_return co_await pool_.run([this, key = std::move(key)] { return erase(key); });
+}
+
+asio::awaitable<std::vector<std::string>> DirectoryStore::list(std::string after, std::size_t limit) {
+    check_list(after, limit);
+    std::vector<std::string> way;
+    if (!after.empty()) {
+        for (const auto& name : file_of(after).lexically_relative(root_))
+            way.push_back(name.string());
+    }
+    co_return co_await pool_.run([root = root_, way = std::move(way), limit] {
+        Walk walk{.limit = limit};
+        walk.list(root, "", way);
+        return std::move(walk.keys);
+    });
 }
 
 asio::awaitable<void> DirectoryStore::check() {

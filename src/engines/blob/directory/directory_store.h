@@ -9,14 +9,16 @@
 #include <atomic>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/worker_pool.h"
 #include "engines/blob/blob_store.h"
+#include "engines/blob/listing.h"
 
 namespace spaktok::blob::directory {
 
 // Callable from any thread; callers are resumed on their own executors.
-class DirectoryStore final : public BlobStore {
+class DirectoryStore final : public BlobStore, public Lister {
   public:
     struct Options {
         std::string directory;
@@ -34,6 +36,7 @@ class DirectoryStore final : public BlobStore {
     boost::asio::awaitable<std::optional<Blob>> get(std::string key, Range range) override;
     boost::asio::awaitable<std::optional<Metadata>> stat(std::string key) override;
     boost::asio::awaitable<bool> remove(std::string key) override;
+    boost::asio::awaitable<std::vector<std::string>> list(std::string after, std::size_t limit) override;
     boost::asio::awaitable<void> check() override;
     std::optional<std::string> presigned_get(const std::string& key, std::chrono::seconds expires) override;
 

@@ -57,6 +57,16 @@ std::vector<Upload> read_uploads(std::string_view xml) {
     return uploads;
 }
 
+std::optional<Listing> read_listing(std::string_view xml) {
+    pugi::xml_document document;
+    const auto root = root_of(document, xml);
+    if (std::string_view(root.name()) != "ListBucketResult") return std::nullopt;
+    Listing listing{.paths = {}, .is_truncated = std::string_view(root.child_value("IsTruncated")) == "true"};
+    for (const auto& node : root.children("Contents"))
+        listing.paths.emplace_back(node.child_value("Key"));
+    return listing;
+}
+
 std::string write_parts(const std::vector<std::string>& etags) {
     pugi::xml_document document;
     auto root = document.append_child("CompleteMultipartUpload");

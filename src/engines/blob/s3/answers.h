@@ -34,6 +34,13 @@ struct Upload {
 // ListMultipartUploadsResult: what it names in full.
 std::vector<Upload> read_uploads(std::string_view xml);
 
+struct Listing {
+    std::vector<std::string> paths;  // below the bucket: prefix and key
+    bool is_truncated = false;       // there are more
+};
+// ListBucketResult (ListObjectsV2); nullopt for anything else.
+std::optional<Listing> read_listing(std::string_view xml);
+
 // CompleteMultipartUpload of the parts 1, 2, … with these etags.
 std::string write_parts(const std::vector<std::string>& etags);
 

@@ -52,6 +52,18 @@ TEST(S3Answer, OfUploadsNamesThoseThatAreWhole) {
     EXPECT_EQ(to_rfc3339(uploads[0].begun_at), "2026-01-31T08:09:10.000Z");
 }
 
+TEST(S3Answer, OfAListNamesItsObjectsAndSaysWhetherThereAreMore) {
+    const auto listing = read_listing(
+        "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a/b</Key></Contents>"
+        "<Contents><Key>a/&amp;</Key></Contents></ListBucketResult>");
+    ASSERT_TRUE(listing);
+    EXPECT_THAT(listing->paths, testing::ElementsAre("a/b", "a/&"));
+    EXPECT_TRUE(listing->is_truncated);
+    EXPECT_FALSE(read_listing("<ListBucketResult/>")->is_truncated);
+    EXPECT_FALSE(read_listing("<Error><Code>AccessDenied</Code></Error>"));
+    EXPECT_FALSE(read_listing("<ListBucketResult><Contents>"));
+}
+
 TEST(S3Answer, ToWhichPartsAreListedInOrder) {
     EXPECT_EQ(
         write_parts({"\"a\"", "<b>"}),

@@ -159,6 +159,34 @@ asio::awaitable<bool> S3Store::remove(std::string key) {
     co_return true;
 }
 
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+asio::awaitable<std::vector<std::string>> S3Store::list(std::string after, std::size_t limit) {
+    check_list(after, limit);
+    const auto& address = client_.address();
+    std::vector<std::string> keys;
+    std::string last = after.empty() ? "" : address.prefix + after;
+    for (bool is_truncated = true; is_truncated && keys.size() < limit;) {
+        Request request{.operation = "list",
+                        .method = "GET",
+                        .path = address.bucket_path(),
+                        .query = {{"list-type", "2"},
+                                  {"max-keys", std::to_string(limit - keys.size())},
+                                  {"prefix", address.prefix}},
+                        .answer_bytes_max = list_bytes_max};
+        if (!last.empty()) request.query["start-after"] = last;
+        const auto answer = co_await client_.send(request);
+        const auto listing = read_listing(answer.body);
+        if (answer.status != 200 || !listing) throw refused(request, answer);
+        for (const auto& path : listing->paths) {
+            auto key = path.substr(std::min(address.prefix.size(), path.size()));
+            if (is_key(key)) keys.push_back(std::move(key));  // else it is somebody else's object
+        }
+        is_truncated = listing->is_truncated && !listing->paths.empty();
+        if (is_truncated) last = listing->paths.back();
+    }
+    co_return keys;
+}
+
 asio::awaitable<void> S3Store::check() {
     const Request request{.operation = "check", .method = "HEAD", .path = client_.address().bucket_path()};
     const auto answer = co_await client_.send(request);

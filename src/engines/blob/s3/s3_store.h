@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "engines/blob/blob_store.h"
+#include "engines/blob/listing.h"
 #include "engines/blob/s3/client.h"
 
 namespace spaktok::blob::s3 {
 
 // Callable from any thread; callers are resumed on their own executors, which must be single-threaded.
-class S3Store final : public BlobStore {
+class S3Store final : public BlobStore, public Lister {
   public:
     struct Options {
         // Blobs are in memory while they are written and read.
@@ -37,6 +38,7 @@ class S3Store final : public BlobStore {
     boost::asio::awaitable<std::optional<Blob>> get(std::string key, Range range) override;
     boost::asio::awaitable<std::optional<Metadata>> stat(std::string key) override;
     boost::asio::awaitable<bool> remove(std::string key) override;
+    boost::asio::awaitable<std::vector<std::string>> list(std::string after, std::size_t limit) override;
     boost::asio::awaitable<void> check() override;
     std::optional<std::string> presigned_get(const std::string& key, std::chrono::seconds expires) override;
 

@@ -1,6 +1,7 @@
 #include "engines/realtime/local/local_key_values.h"
 
 #include <algorithm>
+#include <charconv>
 #include <span>
 
 #include "base/error.h"
@@ -275,6 +276,32 @@ asio::awaitable<std::vector<std::string>> LocalKeyValues::set_members(std::strin
     const auto found = shard.sets.find(key);
     if (found == shard.sets.end()) co_return std::vector<std::string>{};
     co_return std::vector<std::string>(found->second.begin(), found->second.end());
+}
+
+// A shard is a page.
+asio::awaitable<ScanPage> LocalKeyValues::scan(std::string cursor) {
+    const auto shards = static_cast<std::size_t>(shards_->end() - shards_->begin());
+    std::size_t index = 0;
+    const auto read = std::from_chars(cursor.data(), cursor.data() + cursor.size(), index);
+    const bool is_number =
+        cursor.empty() || (read.ec == std::errc{} && read.ptr == cursor.data() + cursor.size());
+    if (!is_number || index >= shards) {
+        throw Error(ErrorCode::invalid_argument, "The request cannot be carried out as it is.",
+                    {.detail = "scan: cursor " + cursor});
+    }
+    ScanPage page;
+    if (index + 1 < shards) page.next = std::to_string(index + 1);
+    Shard& shard = *(shards_->begin() + static_cast<std::ptrdiff_t>(index));
+    const std::scoped_lock lock(shard.mutex);
+    for (const auto& [key, entry] : shard.entries) {
+        if (!entry.durable || !is_live(entry)) continue;
+        std::optional<std::chrono::milliseconds> left;
+        if (entry.expires_at != never) left.emplace(entry.expires_at - now());
+        page.values.push_back({.key = key, .value = entry.value, .expires_after = left});
+    }
+    for (const auto& [key, members] : shard.sets)
+        page.sets.push_back({.key = key, .members = {members.begin(), members.end()}});
+    co_return page;
 }
 
 // ---- upkeep ------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@
 #include "base/clock.h"
 #include "engines/realtime/local/sharded.h"
 #include "engines/realtime/realtime.h"
+#include "engines/realtime/scan.h"
 #include "engines/sqlite/group_writer.h"
 
 namespace spaktok::realtime::local {
 
-class LocalKeyValues final : public KeyValues {
+class LocalKeyValues final : public KeyValues, public Scanner {
   public:
     static constexpr std::size_t entries_max = 1'000'000;  // in memory; beyond it: Error{unavailable}
 
@@ -35,6 +36,7 @@ class LocalKeyValues final : public KeyValues {
     boost::asio::awaitable<void> set_add(std::string key, std::string member) override;
     boost::asio::awaitable<void> set_remove(std::string key, std::string member) override;
     boost::asio::awaitable<std::vector<std::string>> set_members(std::string key) override;
+    boost::asio::awaitable<ScanPage> scan(std::string cursor) override;
 
     // What was touched since the last call, to be written by the engine's stop.
     struct Expiry {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,16 @@ inline std::string of_value(std::string_view key) {
         std::ranges::any_of(taken, [&](std::string_view prefix) { return key.starts_with(prefix); });
     return (is_taken ? "value:" : "") + std::string(key);
 }
+inline constexpr std::string_view set_prefix = "set:";
 inline std::string of_set(std::string_view key) {
-    return "set:" + std::string(key);
+    return std::string(set_prefix) + std::string(key);
+}
+// What a name of the server's is the key of; nullopt where it is no key-value's.
+inline std::optional<std::string> value_of(std::string_view name) {
+    if (of_value(name) == name) return std::string(name);
+    constexpr std::string_view prefix = "value:";
+    if (name.starts_with(prefix)) return std::string(name.substr(prefix.size()));
+    return std::nullopt;
 }
 inline std::string of_counter(std::string_view key) {
     return "counter:" + std::string(key);

@@ -16,6 +16,8 @@ milliseconds life_of(milliseconds expires_after) {
 }
 
 namespace {
+constexpr int scan_page_keys = 1'000;
+
 std::optional<std::string> optional_text(const Reply& reply) {
     if (reply.is_nil()) return std::nullopt;
     return std::string(reply.text());
@@ -93,6 +95,43 @@ asio::awaitable<std::vector<std::string>> RedisKeyValues::set_members(std::strin
     for (std::size_t i = 0; i < reply.size(); ++i)
         members.emplace_back(reply[i].text());
     co_return members;
+}
+
+// https://redis.io/commands/scan: each key that is there from the first page to the last comes at least once.
+asio::awaitable<ScanPage> RedisKeyValues::scan(std::string cursor) {
+    const std::string from = cursor.empty() ? "0" : std::move(cursor);
+    const Reply reply =
+        co_await client_.run({.name = "scan",
+                              .key = from,
+                              .words = {"SCAN", from, "COUNT", std::to_string(scan_page_keys)},
+                              .reads = true});
+    ScanPage page;
+    if (reply[0].text() != "0") page.next = reply[0].text();
+    const Reply names = reply[1];
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::string_view name = names[i].text();
+        if (name.starts_with(keys::set_prefix)) {
+            const std::string key(name.substr(keys::set_prefix.size()));
+            page.sets.push_back({.key = key, .members = co_await set_members(key)});
+        } else if (const auto key = keys::value_of(name)) {
+            auto value = co_await stored_value(*key);
+            if (value) page.values.push_back(*std::move(value));
+        }
+    }
+    co_return page;
+}
+
+asio::awaitable<std::optional<StoredValue>> RedisKeyValues::stored_value(std::string key) {
+    const std::string name = keys::of_value(key);
+    auto value = co_await get(key);
+    const Reply left =
+        co_await client_.run({.name = "scan_life", .key = name, .words = {"PTTL", name}, .reads = true});
+    constexpr std::int64_t is_gone = -2;
+    constexpr std::int64_t has_no_end = -1;
+    if (!value || left.integer() == is_gone) co_return std::nullopt;
+    StoredValue stored{.key = std::move(key), .value = *std::move(value)};
+    if (left.integer() != has_no_end) stored.expires_after = milliseconds(left.integer() + 1);  // life_of's
+    co_return stored;
 }
 
 }  // namespace spaktok::realtime::redis

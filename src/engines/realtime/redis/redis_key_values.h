@@ -4,10 +4,11 @@
 
 #include "engines/realtime/realtime.h"
 #include "engines/realtime/redis/client.h"
+#include "engines/realtime/scan.h"
 
 namespace spaktok::realtime::redis {
 
-class RedisKeyValues final : public KeyValues {
+class RedisKeyValues final : public KeyValues, public Scanner {
   public:
     explicit RedisKeyValues(Client& client) : client_(client) {}
 
@@ -19,8 +20,11 @@ class RedisKeyValues final : public KeyValues {
     boost::asio::awaitable<void> set_add(std::string key, std::string member) override;
     boost::asio::awaitable<void> set_remove(std::string key, std::string member) override;
     boost::asio::awaitable<std::vector<std::string>> set_members(std::string key) override;
+    boost::asio::awaitable<ScanPage> scan(std::string cursor) override;
 
   private:
+    boost::asio::awaitable<std::optional<StoredValue>> stored_value(std::string key);
+
     Client& client_;
 };
 

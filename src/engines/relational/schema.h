@@ -1,0 +1,45 @@
+// The tables that the migrations make, by their columns, keys and references: read from
+// migrations/schema.txt, which is compiled in. For whatever treats all tables alike.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spaktok::relational {
+
+// As C++ values: text, uuid and json as their own, `rate` in ten-thousandths.
+enum class ColumnType { text, uuid, json, boolean, integer, money, rate, timestamp, date };
+
+struct Column {
+    std::string name;
+    ColumnType type;
+    bool required = false;
+};
+struct Reference {
+    std::string column;
+    std::string table;
+};
+struct Table {
+    std::string name;
+    std::vector<Column> columns;
+    std::vector<std::string> key;  // the primary one
+    std::vector<Reference> references;
+
+    const Column& column(std::string_view named) const;
+    // The column that refers to a row of this same table.
+    std::optional<std::string> own_reference() const;
+};
+
+// Each stands behind those it refers to.
+std::span<const Table> all_tables();
+
+// migrations/schema.txt, as it was compiled in.
+std::string_view schema_text();
+
+// Of a text in the form of schema.txt. Asserts that it is in that form, as the text is the program's own.
+std::vector<Table> read_schema(std::string_view text);
+
+}  // namespace spaktok::relational
