@@ -1,8 +1,6 @@
 spaktok_test(base_test base spaktok_base)
 spaktok_test(engines_test engines spaktok_engines)
 spaktok_uses_mongoc()
-set_source_files_properties(${CMAKE_SOURCE_DIR}/src/engines/relational/schema_suite.cpp PROPERTIES
-  COMPILE_DEFINITIONS SPAKTOK_SCHEMA_FILE="${CMAKE_SOURCE_DIR}/src/engines/relational/migrations/schema.txt")
 spaktok_test(http_test http spaktok_http)
 spaktok_test(gateway_test gateway spaktok_gateway)
 spaktok_test(media_test media spaktok_media)

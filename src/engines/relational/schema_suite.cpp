@@ -1,10 +1,10 @@
 // The tables that the migrations make, compared with migrations/schema.txt, and the rules that no engine may
 // forget.
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +13,7 @@
 #include "engines/relational/migrations.h"
 #include "engines/relational/partitions.h"
 #include "engines/relational/relational_contract_suite.h"
+#include "engines/relational/schema.h"
 
 namespace spaktok::relational::contract {
 namespace {
@@ -106,7 +107,7 @@ Facts expected_facts(Dialect dialect) {
     const bool is_sqlite = dialect == Dialect::sqlite;
     Facts facts;
     Facts derived;
-    std::ifstream file(SPAKTOK_SCHEMA_FILE);
+    std::istringstream file{std::string(schema_text())};
     std::string table;
     for (std::string line; std::getline(file, line);) {
         if (line.empty() || line.starts_with('#')) continue;
