@@ -81,6 +81,21 @@ http::ServerOptions http_options(const Settings& settings, const std::string& li
     return {.listen = listen, .public_url = settings.public_url, .trusted_proxies = settings.trusted_proxies};
 }
 
+// Does the work each time the interval has passed since it last ended. Until cancelled.
+asio::awaitable<void> repeat(std::chrono::milliseconds interval, std::string_view problem,
+                             std::function<asio::awaitable<void>()> work) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(interval);
+        co_await timer.async_wait(asio::use_awaitable);
+        try {
+            co_await work();
+        } catch (const Error& error) {
+            log::error(problem, {{"error", error.message()}, {"detail", error.detail()}});
+        }
+    }
+}
+
 }  // namespace
 
 // In the order of construction: each part may use those above it, and is destroyed before them.
@@ -89,6 +104,7 @@ struct Server::State {
         : settings(std::move(given)),
           data(settings.data),
           threads(settings.threads),
+          has_peers(!settings.realtime.starts_with("local:")),
           node_id(Uuid::v7(clock.now(), random).to_string()),
           database(relational::open(settings.relational, {.io_threads = settings.threads,
                                                           .replicas = settings.relational_replicas})),
@@ -97,8 +113,7 @@ struct Server::State {
               realtime::open(settings.realtime, {.node_id = node_id, .clock = &clock, .random = &random})),
           blobs(blob::open(settings.blob)),
           sessions(realtime->key_values(), clock, random, {.public_url = settings.public_url}),
-          limiter(clock, {.scale = settings.rate_limit_scale,
-                          .has_peers = !settings.realtime.starts_with("local:")}),
+          limiter(clock, {.scale = settings.rate_limit_scale, .has_peers = has_peers}),
           http(http_options(settings, settings.http), router, &sessions, &limiter, threads),
           gateway({}, *realtime, threads, clock),
           passwords({}),
@@ -213,10 +228,9 @@ struct Server::State {
     void add_realtime();
     void listen_to_nodes();
     asio::awaitable<void> prepare();
-    asio::awaitable<void> count_viewers();
+    void start_jobs();
     asio::awaitable<void> share_limits();
     asio::awaitable<void> end_abandoned();
-    asio::awaitable<void> keep_partitions();
     asio::awaitable<void> shut_down();
 
     void run(std::function<asio::awaitable<void>()> work) {
@@ -228,6 +242,7 @@ struct Server::State {
     SystemRandom random;
     DataDirectory data;
     IoThreads threads;
+    const bool has_peers;  // or may have: other nodes over the same engines
     const std::string node_id;
     std::unique_ptr<relational::Database> database;
     std::unique_ptr<document::Store> documents;
@@ -355,62 +370,30 @@ asio::awaitable<void> Server::State::prepare() {
     co_await streams.restore_board();
 }
 
-asio::awaitable<void> Server::State::count_viewers() {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
-    for (;;) {
-        timer.expires_after(viewer_tick);
-        co_await timer.async_wait(asio::use_awaitable);
-        try {
-            co_await board.tick();
-        } catch (const Error& error) {
-            log::error("viewers not counted", {{"error", error.message()}, {"detail", error.detail()}});
-        }
-    }
+void Server::State::start_jobs() {
+    background.spawn(repeat(viewer_tick, "viewers not counted", [this] { return board.tick(); }));
+    background.spawn(
+        repeat(abandoned_interval, "abandoned streams not ended", [this] { return end_abandoned(); }));
+    background.spawn(repeat(partition_interval, "partitions not made",
+                            [this] { return relational::make_partitions(*database, clock.now()); }));
+    if (has_peers)
+        background.spawn(repeat(limits_interval, "limits not shared", [this] { return share_limits(); }));
 }
 
 asio::awaitable<void> Server::State::share_limits() {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
-    for (;;) {
-        timer.expires_after(limits_interval);
-        co_await timer.async_wait(asio::use_awaitable);
-        json::Array spent;
-        for (const auto& one : limiter.spent(limits_told_max))
-            spent.push_back(json::Array{one.key, one.time.count(), one.refill.count()});
-        if (spent.empty()) continue;
-        try {
-            co_await nodes.tell("limits.spent", {{"spent", std::move(spent)}});
-        } catch (const Error& error) {  // the other nodes let a little more through
-            log::debug("limits not shared", {{"error", error.message()}});
-        }
+    json::Array spent;
+    for (const auto& one : limiter.spent(limits_told_max))
+        spent.push_back(json::Array{one.key, one.time.count(), one.refill.count()});
+    if (spent.empty()) co_return;
+    try {
+        co_await nodes.tell("limits.spent", {{"spent", std::move(spent)}});
+    } catch (const Error& error) {  // the other nodes let a little more through
+        log::debug("limits not shared", {{"error", error.message()}});
     }
 }
 
 asio::awaitable<void> Server::State::end_abandoned() {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
-    for (;;) {
-        timer.expires_after(abandoned_interval);
-        co_await timer.async_wait(asio::use_awaitable);
-        if (!lease.held()) continue;
-        try {
-            co_await streams.end_abandoned(settings.reconnect_grace);
-        } catch (const Error& error) {
-            log::error("abandoned streams not ended",
-                       {{"error", error.message()}, {"detail", error.detail()}});
-        }
-    }
-}
-
-asio::awaitable<void> Server::State::keep_partitions() {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
-    for (;;) {
-        timer.expires_after(partition_interval);
-        co_await timer.async_wait(asio::use_awaitable);
-        try {
-            co_await relational::make_partitions(*database, clock.now());
-        } catch (const Error& error) {
-            log::error("partitions not made", {{"error", error.message()}, {"detail", error.detail()}});
-        }
-    }
+    if (lease.held()) co_await streams.end_abandoned(settings.reconnect_grace);
 }
 
 asio::awaitable<void> Server::State::shut_down() {
@@ -457,10 +440,7 @@ void Server::start() {
         state.metrics_server->start();
     }
     state.run([&state]() -> asio::awaitable<void> {
-        state.background.spawn(state.count_viewers());
-        if (!state.settings.realtime.starts_with("local:")) state.background.spawn(state.share_limits());
-        state.background.spawn(state.end_abandoned());
-        state.background.spawn(state.keep_partitions());
+        state.start_jobs();
         co_return;
     });
     state.started = true;
