@@ -8,15 +8,24 @@ export class Engine {
   resume(): void;
 }
 
+// The program's settings that lead to the engines, by name.
+export interface EngineSettings {
+  relational: string;
+  document: string;
+  realtime: string;
+  blob: string;
+}
+
 export interface Engines {
   relational: Engine;
   document: Engine;
   realtime: Engine;
   blob: Engine;
-  // The program's settings that lead to them, by name.
-  settings: { relational: string; document: string; realtime: string; blob: string };
+  settings: EngineSettings;
   stop(): Promise<void>;
 }
 
 export function start_engines(folder: string): Promise<Engines>;
+// Settings of an empty place of its own on the servers of these.
+export function new_place(settings: EngineSettings): Promise<EngineSettings>;
 export function free_port(): Promise<number>;

@@ -1,14 +1,19 @@
-// PostgreSQL, MongoDB, Redis and an S3 server on this machine's loopback, for the tests of several nodes and for
+// PostgreSQL, MongoDB, Redis and an S3 server on this machine's loopback, for the black-box tests and for
 // `./run --demo --cluster`. What they keep is below one folder.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const start_patience_ms = 60_000;
+const command_patience_ms = 30_000;
+// Each place on the same Redis has a database of its own.
+const redis_databases = 1_000;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // One that was free a moment ago: the servers cannot say which they took.
@@ -139,7 +144,7 @@ async function redis(folder) {
   mkdirSync(data, { recursive: true });
   const engine = new Engine('redis', folder, {
     command: 'redis-server',
-    args: ['--bind', '127.0.0.1', '--port', String(port), '--dir', data, '--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction', '--save', ''],
+    args: ['--bind', '127.0.0.1', '--port', String(port), '--dir', data, '--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction', '--save', '', '--databases', String(redis_databases)],
     ready: () => accepts(port),
   });
   return [engine, `redis://127.0.0.1:${port}/0`];
@@ -172,4 +177,25 @@ export async function start_engines(folder) {
     throw error;
   }
   return { ...engines, settings, stop };
+}
+
+// Settings of a place of its own on the servers of `settings`: a database of PostgreSQL, of MongoDB and of Redis, and a prefix of
+// the bucket. Everything of them is empty.
+export async function new_place(settings) {
+  const name = `place_${randomBytes(6).toString('hex')}`;
+  const run = (command, ...args) => promisify(execFile)(command, args, { timeout: command_patience_ms });
+  const port = (url) => /127\.0\.0\.1:(\d+)/.exec(url)[1];
+  const [, { stdout }] = await Promise.all([
+    run('psql', '--quiet', '--no-psqlrc', `--dbname=${settings.relational}`, '--command', `CREATE DATABASE ${name}`),
+    // Counts in the database that nobody is given.
+    run('redis-cli', '-p', port(settings.realtime), '-n', '0', 'INCR', 'places'),
+  ]);
+  const number = Number(stdout);
+  if (!(number > 0 && number < redis_databases)) throw new Error(`no database of Redis is left: ${stdout}`);
+  return {
+    relational: settings.relational.replace(/[^/]*$/, name),
+    document: settings.document.replace(/[^/]*$/, name),
+    realtime: settings.realtime.replace(/[^/]*$/, String(number)),
+    blob: settings.blob.replace('?', `/${name}?`),
+  };
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { sign_in } from '../lib/people.ts';
 import { type ProgramOptions, run } from '../lib/program.ts';
-import { binary, Server } from '../lib/server.ts';
+import { binary, engine_settings, flags_of, Server } from '../lib/server.ts';
 import { ok, password } from '../lib/visitor.ts';
 
 describe('the command line', () => {
@@ -77,13 +77,19 @@ describe('the command line', () => {
 
   it('plans a migration without doing it, does it, and finds nothing left to do', async () => {
     const data = await fresh();
-    const plan = await spaktok(['migrate', '--plan', '--data', data]);
+    const engines = flags_of(await engine_settings());
+    const migrate = (...args: string[]) => spaktok(['migrate', '--data', data, ...engines, ...args]);
+    const plan = await migrate('--plan');
     expect(plan.code).toBe(0);
     expect(plan.stdout).toMatch(/To be applied:\n {2}1 accounts/);
     expect(plan.stdout).not.toContain('up to date');
-    expect((await spaktok(['migrate', '--plan', '--data', data])).stdout).toBe(plan.stdout);
-    expect((await spaktok(['migrate', '--data', data])).stdout).toMatch(/Applied now:\n {2}1 accounts/);
-    expect((await spaktok(['migrate', '--data', data])).stdout).toContain('The schema is up to date.');
+    expect((await migrate('--plan')).stdout).toBe(plan.stdout);
+    expect((await migrate()).stdout).toMatch(/Applied now:\n {2}1 accounts/);
+    expect((await migrate()).stdout).toContain('The schema is up to date.');
+  });
+
+  it('keeps an embedded engine where its setting says', async () => {
+    const data = await fresh();
     const elsewhere = path.join(data, 'elsewhere.db');
     await spaktok(['migrate', '--data', data, '--relational', `sqlite:${elsewhere}`]);
     expect(await readdir(data)).toContain('elsewhere.db');
@@ -91,8 +97,9 @@ describe('the command line', () => {
 
   it('makes accounts, changes their role and password, and lists them', async () => {
     const data = await fresh();
+    const engines = flags_of(await engine_settings());
     const user = (args: string[], input?: string) =>
-      spaktok(['user', ...args, '--data', data], input === undefined ? {} : { input });
+      spaktok(['user', ...args, '--data', data, ...engines], input === undefined ? {} : { input });
     const made = await user(['create', '--username', 'ada', '--email', 'ada@example.org', '--role', 'admin', '--password-stdin'], `${password}\n`);
     expect(made.stderr.replace(/^.* (info|migration).*$/gm, '').trim()).toBe('');
     expect(made.code).toBe(0);
@@ -117,7 +124,7 @@ describe('the command line', () => {
     const server = await Server.start();
     try {
       await server.stop();
-      const user = (args: string[], input: string) => spaktok(['user', ...args, '--data', server.data, '--password-stdin'], { input });
+      const user = (args: string[], input: string) => spaktok(['user', ...args, '--data', server.data, ...flags_of(server.engines), '--password-stdin'], { input });
       await user(['create', '--username', 'ada', '--email', 'ada@example.org'], `${password}\n`);
       await server.start_again();
       const ada = await sign_in(server, 'ada');

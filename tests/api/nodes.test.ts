@@ -1,38 +1,30 @@
 // Two nodes over PostgreSQL, MongoDB, Redis and S3: one place.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Engines, start_engines } from '../../tools/engines.mjs';
 import { decode, read_master, read_media } from '../lib/hls.ts';
 import { new_stream, new_stream_key, type Person, set_up, sign_up } from '../lib/people.ts';
 import { Publisher } from '../lib/publisher.ts';
-import { Server } from '../lib/server.ts';
+import { engine_settings, Server } from '../lib/server.ts';
 import { refusal, Socket } from '../lib/socket.ts';
 import { in_time, until } from '../lib/until.ts';
 import { ok, Visitor } from '../lib/visitor.ts';
 
 describe('two nodes', () => {
-  let folder: string;
-  let engines: Engines;
+  let place: Record<string, string>;
   let a: Server;
   let b: Server;
   const start_node = () =>
-    Server.start({ settings: { ...engines.settings, 'thumbnail-interval': '2s', 'reconnect-grace': '20s' } });
+    Server.start({ engines: place, settings: { 'thumbnail-interval': '2s', 'reconnect-grace': '20s' } });
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'spaktok-nodes-'));
-    engines = await start_engines(folder);
+    place = await engine_settings();
     [a, b] = await Promise.all([start_node(), start_node()]); // both bring the empty schema up to date
     await set_up(a, 'operator_1').catch(() => set_up(b, 'operator_1'));
   });
   afterAll(async () => {
     await a?.remove();
     await b?.remove();
-    await engines?.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
   // The same person at the other node: their session is known there.
@@ -96,8 +88,8 @@ describe('two nodes', () => {
   });
 
   it('have one limit of what a person may say', async () => {
-    const settings = { ...engines.settings, 'rate-limit-scale': '1' };
-    const strict = [await Server.start({ settings }), await Server.start({ settings })];
+    const start_strict = () => Server.start({ engines: place, settings: { 'rate-limit-scale': '1' } });
+    const strict = [await start_strict(), await start_strict()];
     try {
       const person = await sign_up(a);
       const { id } = await new_stream(person);

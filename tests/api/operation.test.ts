@@ -45,6 +45,10 @@ describe('operation', () => {
     }
     expect(text).toMatch(/operation="set_up"/);
     expect(text).not.toContain(person.token!);
+    // Of the engines that it uses.
+    for (const [port, metric] of [['relational', /^spaktok_postgres_/m], ['document', /^spaktok_mongo_/m], ['realtime', /^spaktok_redis_/m]] as const) {
+      expect(`${port} on a server: ${metric.test(text)}`).toBe(`${port} on a server: ${server.engines[port] !== undefined}`);
+    }
     expect((await guest.fetch_unchecked('/metrics')).headers.get('content-type')).not.toContain('version=0.0.4');
     await socket.close();
   });

@@ -1,9 +1,13 @@
-// The program under test, on free ports and a data directory of its own.
+// The program under test, on free ports and a data directory of its own: on the embedded engines, or, in the project
+// "engines", on a place of its own on the run's PostgreSQL, MongoDB, Redis and S3.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { inject } from 'vitest';
+
+import { new_place } from '../../tools/engines.mjs';
 import { type Exit, Program } from './program.ts';
 import { patience_ms } from './until.ts';
 
@@ -13,20 +17,35 @@ export const binary = path.resolve(process.env['SPAKTOK_BINARY'] ?? path.join(re
 // Most tests are not about rate limits and would otherwise meet them: all of them come from one address.
 const unlimited = '10000';
 
+// Settings of the engines for data that nothing else has: none where they are the embedded ones, which are in `data`.
+export async function engine_settings(): Promise<Record<string, string>> {
+  const engines = inject('engines');
+  return engines ? { ...(await new_place(engines)) } : {};
+}
+
+// As a command line has them.
+export function flags_of(settings: Record<string, string>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
 export interface ServerOptions {
   settings?: Record<string, string>; // by flag, without the dashes
   env?: Record<string, string>;
+  engines?: Record<string, string>; // engine_settings() that it shares with others
 }
 
 export class Server {
   readonly data: string;
+  // What leads to the rest of its data, for another process of the program.
+  readonly engines: Record<string, string>;
   private readonly settings: Record<string, string>;
   private readonly env: Record<string, string>;
   private program: Program | undefined;
   private ports = { http: 0, rtmp: 0, metrics: 0 };
 
-  private constructor(data: string, options: ServerOptions) {
+  private constructor(data: string, engines: Record<string, string>, options: ServerOptions) {
     this.data = data;
+    this.engines = engines;
     this.settings = {
       http: '127.0.0.1:0',
       rtmp: '127.0.0.1:0',
@@ -34,13 +53,14 @@ export class Server {
       'rate-limit-scale': unlimited,
       'stop-grace': '4s',
       data,
+      ...engines,
       ...options.settings,
     };
     this.env = options.env ?? {};
   }
 
   static async start(options: ServerOptions = {}): Promise<Server> {
-    const server = new Server(await mkdtemp(path.join(tmpdir(), 'spaktok-test-')), options);
+    const server = new Server(await mkdtemp(path.join(tmpdir(), 'spaktok-test-')), options.engines ?? (await engine_settings()), options);
     try {
       await server.launch();
     } catch (error) {
@@ -124,9 +144,7 @@ export class Server {
   }
 
   private async launch(): Promise<void> {
-    const args = ['serve'];
-    for (const [name, value] of Object.entries(this.settings)) args.push(`--${name}`, value);
-    const program = new Program(binary, args, { env: this.env, cwd: this.data });
+    const program = new Program(binary, ['serve', ...flags_of(this.settings)], { env: this.env, cwd: this.data });
     this.program = program;
     try {
       const serving = await program.line(/ serving .*?http=(\d+) rtmp=(\d+) metrics=(\d+)/, 2 * patience_ms);
