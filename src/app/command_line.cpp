@@ -19,6 +19,7 @@ constexpr const char* examples = R"(Examples:
   spaktok demo                                        a place full of life, to look around
   spaktok user create --username ada --email ada@example.org --role admin
   spaktok move --to-relational postgres://spaktok@db/spaktok
+  spaktok check                                       whether counts and rankings are right
   spaktok config                                      what is in force, and where it comes from
 Settings may also stand in spaktok.toml (or --config FILE) and in the environment as SPAKTOK_HTTP and so on.)";
 
@@ -26,6 +27,7 @@ struct Words {
     std::map<std::string, std::string> flags;  // settings by name
     std::string config;
     MigrateOptions migrate;
+    CheckOptions check;
     MoveWords move;
     UserOptions user;
 };
@@ -148,6 +150,14 @@ int run_command_line(int argc, const char* const* argv) {
         [&words](Settings settings) { return migrate(settings, words.migrate); },
         [&words](CLI::App& command) {
             command.add_flag("--plan", words.migrate.plan, "Show what would be done, and do nothing.");
+        });
+    add_command(
+        app, "check",
+        "Compare values that follow from others (counts, live documents, rankings) with these, and tell what "
+        "differs.",
+        words, chosen, [&words](const Settings& settings) { return check(settings, words.check); },
+        [&words](CLI::App& command) {
+            command.add_flag("--repair", words.check.repair, "Set right what differs.");
         });
     add_move_command(app, words, chosen);
     add_command(app, "config", "Print the settings in force and where each comes from.", words, chosen,

@@ -28,7 +28,7 @@ describe('the command line', () => {
   it('helps, and refuses what it does not know with 2', async () => {
     const help = await spaktok(['--help']);
     expect(help.code).toBe(0);
-    for (const command of ['serve', 'migrate', 'config', 'user', 'demo', 'version', 'routes']) expect(help.stdout).toContain(command);
+    for (const command of ['serve', 'migrate', 'config', 'user', 'demo', 'version', 'routes', 'check', 'move']) expect(help.stdout).toContain(command);
     expect((await spaktok(['serve', '--help'])).stdout).toContain('--rate-limit-scale');
     expect((await spaktok(['dance'])).code).toBe(2);
     expect((await spaktok(['serve', '--no-such-flag'])).code).toBe(2);
@@ -86,6 +86,20 @@ describe('the command line', () => {
     expect((await migrate('--plan')).stdout).toBe(plan.stdout);
     expect((await migrate()).stdout).toMatch(/Applied now:\n {2}1 accounts/);
     expect((await migrate()).stdout).toContain('The schema is up to date.');
+  });
+
+  it('checks what follows from other data, which is right on a new place', async () => {
+    const cwd = await fresh();
+    const settings = flags_of(await engine_settings());
+    const unmigrated = await spaktok(['check', ...settings], { cwd });
+    expect(unmigrated).toMatchObject({ code: 1 });
+    expect(unmigrated.stderr).toContain('spaktok migrate');
+    expect(await spaktok(['migrate', ...settings], { cwd })).toMatchObject({ code: 0 });
+    for (const flags of [[], ['--repair']]) {
+      const checked = await spaktok(['check', ...flags, ...settings], { cwd });
+      expect(checked, checked.stderr).toMatchObject({ code: 0 });
+      expect(checked.stdout).toMatch(/^\d+ values compared, 0 of them wrong\.$/m);
+    }
   });
 
   it('keeps an embedded engine where its setting says', async () => {

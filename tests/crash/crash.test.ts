@@ -153,6 +153,10 @@ describe('a server that is killed', () => {
     // Sessions are as durable as what was done with them.
     for (const person of people) ok(await person.api.GET('/api/v1/users/me'));
     ok(await (await sign_in(server, acknowledged.people.at(-1)!.username)).api.GET('/api/v1/users/me'));
+    await server.stop();
+    const checked = await server.check();
+    expect(checked, checked.stdout + checked.stderr).toMatchObject({ code: 0 });
+    await server.start_again();
     const counts = Object.entries(acknowledged).map(([what, list]) => `${list.length} ${what}`);
     console.log(`${kills} kills; acknowledged and found: ${counts.join(', ')}`);
   });

@@ -174,6 +174,8 @@ describe('an engine', () => {
           const answer = await new Visitor(nodes[1]!).api.GET('/api/v1/streams/{stream_id}', { params: { path: { stream_id: stream.id } } });
           return ok(answer).status === 'live';
         });
+        const checked = await nodes[0]!.check();
+        expect(checked, checked.stdout + checked.stderr).toMatchObject({ code: 0 });
         await publisher.stop();
       });
     }

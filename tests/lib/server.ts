@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 
 import { new_place } from '../../tools/engines.mjs';
-import { type Exit, Program } from './program.ts';
+import { type Exit, Program, run } from './program.ts';
 import { patience_ms } from './until.ts';
 
 const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -116,6 +116,11 @@ export class Server {
   async kill(): Promise<void> {
     await this.program!.kill();
     this.program = undefined;
+  }
+
+  // `spaktok check` on its data, with its settings. Over embedded engines only while it does not run.
+  async check(...flags: string[]) {
+    return await run(binary, ['check', ...flags, ...flags_of(this.settings)], { env: this.env, cwd: this.data });
   }
 
   // On the same data; on the same ports where clients are to find it again.

@@ -16,6 +16,11 @@ struct MigrateOptions {
     bool plan = false;  // show, change nothing
 };
 int migrate(const Settings& settings, MigrateOptions options);
+struct CheckOptions {
+    bool repair = false;  // else nothing is written
+};
+// 0 where all agrees, or was made to.
+int check(const Settings& settings, CheckOptions options);
 int print_config(const Settings& settings);
 int print_version();
 // What the server answers to; compared with api/openapi.yaml by the tests.

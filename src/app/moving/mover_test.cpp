@@ -9,60 +9,19 @@
 #include "app/moving/blobs.h"
 #include "app/moving/full_place.h"
 #include "app/moving/key_values.h"
-#include "engines/blob/s3/test_server.h"
-#include "engines/document/mongo/test_server.h"
-#include "engines/realtime/redis/test_server.h"
+#include "app/testing/places.h"
 #include "engines/realtime/scan.h"
 #include "engines/relational/migrations.h"
-#include "engines/relational/postgres/test_server.h"
-#include "engines/testing/testing.h"
 #include "features/cluster/lease.h"
 
 namespace spaktok::moving {
 namespace {
 
-using engines::testing::FolderPlace;
+using app::testing::Embedded;
+using app::testing::ScaleOut;
+using app::testing::Urls;
 using engines::testing::run;
 using ::testing::HasSubstr;
-
-struct Urls {
-    std::string relational;
-    std::string document;
-    std::string realtime;
-    std::string blob;
-};
-
-class Embedded {
-  public:
-    Urls urls() const {
-        const auto file = [this](const char* name) { return (place_.folder() / name).string(); };
-        return {.relational = "sqlite:" + file("spaktok.db"),
-                .document = "sqlite:" + file("documents.db"),
-                .realtime = "local:" + file("realtime.db"),
-                .blob = "file:" + file("media")};
-    }
-    const std::filesystem::path& folder() const { return place_.folder(); }
-
-  private:
-    FolderPlace place_{"", "place"};
-};
-
-class ScaleOut {
-  public:
-    Urls urls() const {
-        return {.relational = schema_.url(),
-                .document = database_.url(),
-                .realtime = redis_.url(),
-                .blob = bucket_.url("/a prefix")};
-    }
-    const realtime::redis::TestServer& redis() const { return redis_; }
-
-  private:
-    relational::postgres::TestSchema schema_;
-    document::mongo::TestDatabase database_;
-    realtime::redis::TestServer redis_;
-    blob::s3::TestBucket bucket_;
-};
 
 constexpr std::size_t tables_min = 30;
 const Progress no_progress = [](const std::string&, std::int64_t) {};

@@ -48,6 +48,19 @@ std::vector<std::string> read_key(std::string_view text) {
     return key;
 }
 
+// "likes_count count likes.post_id", "upvotes count suggestion_votes.suggestion_id where value = 1"
+DerivedCount read_derived(std::string_view text) {
+    const auto column = take_until(text, ' ');
+    SPAKTOK_ASSERT(take_until(text, ' ') == "count");
+    const auto table = take_until(text, '.');
+    const auto reference = take_until(text, ' ');
+    SPAKTOK_ASSERT(text.empty() || take_until(text, ' ') == "where");
+    return {.column = std::string(column),
+            .counted_table = std::string(table),
+            .counted_reference = std::string(reference),
+            .condition = std::string(text)};
+}
+
 void read_line(std::string_view line, std::vector<Table>& tables) {
     line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
     if (line.empty() || line.starts_with('#')) return;
@@ -61,6 +74,7 @@ void read_line(std::string_view line, std::vector<Table>& tables) {
     Table& table = tables.back();
     if (word == "column") table.columns.push_back(read_column(line));
     if (word == "key") table.key = read_key(line);
+    if (word == "derived") table.derived.push_back(read_derived(line));
     if (word == "reference") {
         const auto column = take_until(line, ' ');
         table.references.push_back(

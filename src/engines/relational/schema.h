@@ -22,11 +22,19 @@ struct Reference {
     std::string column;
     std::string table;
 };
+// A column whose value is how many rows of another table refer to its row.
+struct DerivedCount {
+    std::string column;
+    std::string counted_table;
+    std::string counted_reference;  // that table's column
+    std::string condition{};        // SQL: which of those rows; empty: all
+};
 struct Table {
     std::string name;
     std::vector<Column> columns;
     std::vector<std::string> key;  // the primary one
     std::vector<Reference> references;
+    std::vector<DerivedCount> derived{};
 
     const Column& column(std::string_view named) const;
     // The column that refers to a row of this same table.

@@ -135,7 +135,7 @@ Facts expected_facts(Dialect dialect) {
             facts.insert(fmt::format("reference {}.{} {}", table, column, rest));
         } else if (word == "check") {
             facts.insert(fmt::format("check {}", rest));
-        } else {
+        } else if (word != "derived") {
             facts.insert(fmt::format("{} {} {}", word, table, rest));
         }
     }

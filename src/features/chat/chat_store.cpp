@@ -70,7 +70,21 @@ asio::awaitable<void> ChatStore::give_places(std::vector<Message>& messages) {
 asio::awaitable<void> ChatStore::raise_counter(RoomId room) {
     const auto newest = co_await page(room, std::nullopt, 1);
     if (newest.empty()) co_return;
-    co_await counters_.update_one({eq("room_id", room.value)}, {document::max("seq", newest.front().seq)});
+    co_await counters_.update_one({eq("room_id", room.value)}, {document::max("seq", newest.front().seq)},
+                                  true);
+}
+
+asio::awaitable<std::optional<RoomId>> ChatStore::room_after(std::optional<RoomId> room) {
+    document::Filter filter;
+    if (room) filter.push_back(document::gt("room_id", room->value));
+    const auto next = co_await chats_.find(std::move(filter), {.sort = {{.field = "room_id"}}, .limit = 1});
+    if (next.empty()) co_return std::nullopt;
+    co_return next.front().room_id;
+}
+
+asio::awaitable<std::int64_t> ChatStore::counter(RoomId room) {
+    const auto found = co_await counters_.find_one({eq("room_id", room.value)});
+    co_return found ? found->seq : 0;
 }
 
 asio::awaitable<std::vector<ChatStore::Stored>> ChatStore::insert(std::vector<Message> messages) {

@@ -41,12 +41,17 @@ class ChatStore {
     // Newest first, those with a smaller seq than `before`.
     boost::asio::awaitable<std::vector<Message>> page(RoomId room, std::optional<std::int64_t> before,
                                                       std::int64_t limit);
+    // For walks over all rooms in which something was said, by their ids.
+    boost::asio::awaitable<std::optional<RoomId>> room_after(std::optional<RoomId> room);
+    // The last seq that was given out; 0 where none was.
+    boost::asio::awaitable<std::int64_t> counter(RoomId room);
+    // To that of the newest message, where it is behind.
+    boost::asio::awaitable<void> raise_counter(RoomId room);
     // Takes the content away; nullopt where it was deleted already or is not there.
     boost::asio::awaitable<std::optional<Message>> erase_content(RoomId room, ObjectId id, Timestamp now);
 
   private:
     boost::asio::awaitable<void> give_places(std::vector<Message>& messages);
-    boost::asio::awaitable<void> raise_counter(RoomId room);
 
     document::Collection<Message> chats_;
     document::Collection<RoomCounter> counters_;

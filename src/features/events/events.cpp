@@ -40,6 +40,10 @@ constexpr Statement list_events{
         "SELECT id, aggregate_type, aggregate_id, event_type, payload, attempts FROM outbox "
         "WHERE id > $1 ORDER BY id LIMIT $2",
     .mode = Mode::read};
+// Without an index of its own: the table holds what is on its way, which is little.
+constexpr Statement find_waiting{
+    .name = "find_outbox_events_of_aggregate",
+    .sql = "SELECT id FROM outbox WHERE aggregate_type = $1 AND aggregate_id = $2 LIMIT 1"};
 constexpr Statement delete_events{.name = "delete_outbox_events",
                                   .sql = "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))",
                                   .postgres_sql =
@@ -83,6 +87,12 @@ Uuid next_id(Timestamp at, Random& random) {
 asio::awaitable<void> append(relational::Transaction& tx, Event event) {
     co_await tx.query(insert_event, event.id, event.aggregate_type, event.aggregate_id, event.type,
                       boost::json::value(event.payload), event.id.timestamp());
+}
+
+asio::awaitable<bool> are_waiting(relational::Database& database, std::string aggregate_type,
+                                  std::string aggregate_id) {
+    const auto found = co_await database.query(find_waiting, aggregate_type, aggregate_id);
+    co_return !found.empty();
 }
 
 struct Dispatcher::State : std::enable_shared_from_this<State> {

@@ -34,6 +34,10 @@ Uuid next_id(Timestamp at, Random& random);
 // Writes the event into the outbox of a running transaction. Call Dispatcher::poke() after the commit.
 boost::asio::awaitable<void> append(relational::Transaction& tx, Event event);
 
+// Whether events of the aggregate are still to be delivered.
+boost::asio::awaitable<bool> are_waiting(relational::Database& database, std::string aggregate_type,
+                                         std::string aggregate_id);
+
 // Idempotent by Event::id. What it throws is logged and the event is tried again, later ones of its aggregate
 // wait.
 using Consumer = std::function<boost::asio::awaitable<void>(const Event&)>;

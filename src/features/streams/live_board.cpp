@@ -14,7 +14,6 @@ using document::eq;
 
 namespace {
 
-constexpr std::string_view board = "live_streams";
 constexpr std::string_view live_list = "live";
 constexpr std::size_t snapshot_streams_max = 1000;
 constexpr std::chrono::minutes snapshot_life{5};
@@ -115,7 +114,7 @@ struct LiveBoard::State {
             found->second.view.viewer_count = total;
             found->second.view.peak_viewers = std::max(found->second.view.peak_viewers, total);
         }
-        co_await options.realtime.rankings().set(std::string(board), stream.to_string(),
+        co_await options.realtime.rankings().set(std::string(live_ranking), stream.to_string(),
                                                  static_cast<double>(total));
         co_await options.publish("stream:" + stream.to_string(), "viewers",
                                  json::Object{{"viewers_count", total}});
@@ -194,16 +193,16 @@ asio::awaitable<void> LiveBoard::follow(Stream stream) {
     auto& rankings = state_->options.realtime.rankings();
     if (is_live) {
         const auto viewers = co_await state_->options.realtime.presence().total(place_of(stream.id));
-        co_await rankings.set(std::string(board), stream.id.to_string(), static_cast<double>(viewers));
+        co_await rankings.set(std::string(live_ranking), stream.id.to_string(), static_cast<double>(viewers));
     } else {
-        co_await rankings.remove(std::string(board), stream.id.to_string());
+        co_await rankings.remove(std::string(live_ranking), stream.id.to_string());
     }
-    state_->snapshots.drop(board);
+    state_->snapshots.drop(live_ranking);
 }
 
 asio::awaitable<void> LiveBoard::forget(StreamId stream) {
-    co_await state_->options.realtime.rankings().remove(std::string(board), stream.to_string());
-    state_->snapshots.drop(board);
+    co_await state_->options.realtime.rankings().remove(std::string(live_ranking), stream.to_string());
+    state_->snapshots.drop(live_ranking);
     co_await state_->live.remove({eq("stream_id", stream.value)});
 }
 
@@ -299,11 +298,12 @@ std::int64_t LiveBoard::peak(StreamId stream) const {
 }
 
 asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::snapshot() {
-    if (auto hit = snapshots.get(board)) co_return std::move(*hit);
-    const auto ticket = snapshots.ticket(board);
+    if (auto hit = snapshots.get(live_ranking)) co_return std::move(*hit);
+    const auto ticket = snapshots.ticket(live_ranking);
     const auto made = std::make_shared<Snapshot>();
     made->token = options.random.token(16);
-    const auto top = co_await options.realtime.rankings().top(std::string(board), 0, snapshot_streams_max);
+    const auto top =
+        co_await options.realtime.rankings().top(std::string(live_ranking), 0, snapshot_streams_max);
     for (const auto& ranked : top)
         made->streams.push_back(json::from_value<StreamId>(json::Value(ranked.member)));
     if (made->streams.size() > 1) {
@@ -311,7 +311,7 @@ asio::awaitable<LiveBoard::State::SharedSnapshot> LiveBoard::State::snapshot() {
                                                    json::serialize(made->streams),
                                                    {.expires_after = snapshot_life, .durable = false});
     }
-    snapshots.put(board, made, ticket);
+    snapshots.put(live_ranking, made, ticket);
     co_return made;
 }
 

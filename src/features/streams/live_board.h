@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -18,6 +19,9 @@
 #include "features/streams/stream.h"
 
 namespace spaktok::streams {
+
+// In Rankings: live streams by their viewers.
+inline constexpr std::string_view live_ranking = "live_streams";
 
 // What viewers see of a stream beside its row.
 struct LiveView {

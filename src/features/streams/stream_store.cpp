@@ -49,6 +49,9 @@ constexpr Statement page_scheduled_soonest{.name = "streams_page_scheduled",
                                                " FROM streams WHERE status = 'scheduled' AND (scheduled_for, "
                                                "id) > ($1, $2) ORDER BY scheduled_for, id LIMIT $3",
                                            .list = true};
+constexpr Statement page_streams_by_id{
+    .name = "streams_page_by_id",
+    .sql = "SELECT " STREAM_COLUMNS " FROM streams WHERE id > $1 ORDER BY id LIMIT $2"};
 constexpr Statement select_all_live{
     .name = "streams_all_live",
     .sql = "SELECT " STREAM_COLUMNS " FROM streams WHERE status = 'live' ORDER BY id DESC LIMIT 10000"};
@@ -174,6 +177,11 @@ asio::awaitable<std::vector<Stream>> StreamStore::page_scheduled(ScheduledPositi
                                                                  std::int64_t limit) {
     co_return read_all(
         co_await database_.query(page_scheduled_soonest, after.scheduled_for, after.id, limit));
+}
+
+asio::awaitable<std::vector<Stream>> StreamStore::page_by_id(std::optional<StreamId> after,
+                                                             std::int64_t limit) {
+    co_return read_all(co_await database_.query(page_streams_by_id, after.value_or(StreamId{}), limit));
 }
 
 asio::awaitable<std::vector<Stream>> StreamStore::all_live() {

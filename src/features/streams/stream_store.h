@@ -30,6 +30,8 @@ class StreamStore {
     };
     // Soonest first, those whose time is after `from`.
     boost::asio::awaitable<std::vector<Stream>> page_scheduled(ScheduledPosition after, std::int64_t limit);
+    // All of them by id.
+    boost::asio::awaitable<std::vector<Stream>> page_by_id(std::optional<StreamId> after, std::int64_t limit);
     boost::asio::awaitable<std::vector<Stream>> all_live();
     boost::asio::awaitable<std::optional<StreamId>> live_stream_of(UserId user);
     boost::asio::awaitable<std::vector<UserId>> live_users(std::vector<UserId> users);

@@ -1,0 +1,67 @@
+#include "app/checker.h"
+
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "engines/relational/derived.h"
+#include "engines/relational/migrations.h"
+#include "features/chat/chat_check.h"
+#include "features/streams/stream_check.h"
+
+namespace spaktok::app {
+
+namespace asio = boost::asio;
+using checking::Findings;
+
+namespace {
+
+asio::awaitable<void> check_counts(relational::Database& database, Findings& findings) {
+    for (const auto& column : relational::derived_columns()) {
+        std::optional<Uuid> after;
+        do {
+            const auto page = co_await relational::compare_counts(database, column, after);
+            findings.compared(page.rows);
+            for (const auto& count : page.wrong) {
+                co_await findings.differs(
+                    {.place = fmt::format("{}.{} of {}", column.table, column.column, count.id.to_string()),
+                     .stored = std::to_string(count.stored),
+                     .expected = std::to_string(count.counted)},
+                    [&] { return relational::recount(database, column, count.id); });
+            }
+            after = page.last;
+        } while (after);
+    }
+}
+
+}  // namespace
+
+asio::awaitable<void> check_place(Settings settings, Findings& findings) {
+    SystemClock clock;
+    SystemRandom random;
+    const auto database = relational::open(settings.relational, {});
+    const auto plan = co_await relational::plan_migrations(*database);
+    if (!plan.pending.empty())
+        throw Error(ErrorCode::conflict, "The schema is not up to date: run `spaktok migrate` first.");
+    const auto documents = document::open(settings.document);
+    const auto realtime =
+        realtime::open(settings.realtime, {.node_id = "check", .clock = &clock, .random = &random});
+    std::exception_ptr failure;
+    try {
+        co_await check_counts(*database, findings);
+        co_await streams::check_streams({.database = *database,
+                                         .documents = *documents,
+                                         .realtime = *realtime,
+                                         .has_ranking = !settings.realtime.starts_with("local:"),
+                                         .clock = clock,
+                                         .random = random},
+                                        findings);
+        co_await chat::check_counters(*documents, findings);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    co_await realtime->stop();
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace spaktok::app

@@ -1,0 +1,45 @@
+#include <iostream>
+#include <optional>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+
+#include "app/checker.h"
+#include "app/commands/commands.h"
+#include "app/data_directory.h"
+
+namespace spaktok::app {
+
+namespace {
+
+// An embedded engine is one process's; over the others nodes may serve meanwhile.
+bool has_embedded_engine(const Settings& settings) {
+    return settings.relational.starts_with("sqlite:") || settings.document.starts_with("sqlite:") ||
+           settings.realtime.starts_with("local:");
+}
+
+void print(const checking::Difference& difference) {
+    std::cout << fmt::format("{}: is {}, expected {}{}\n", difference.place, difference.stored,
+                             difference.expected, difference.repaired ? " (repaired)" : "");
+}
+
+}  // namespace
+
+int check(const Settings& settings, CheckOptions options) {
+    std::optional<DataDirectory> data;
+    if (has_embedded_engine(settings)) data.emplace(settings.data);
+    checking::Findings findings({.repair = options.repair, .tell = print});
+    boost::asio::io_context context(1);
+    auto result = boost::asio::co_spawn(context, check_place(settings, findings), boost::asio::use_future);
+    context.run();
+    result.get();
+    std::cout << fmt::format("{} values compared, {} of them wrong{}.\n", findings.compared(),
+                             findings.differences(),
+                             options.repair && findings.differences() > 0 ? " and repaired" : "");
+    const bool is_well = options.repair || findings.differences() == 0;
+    return is_well ? 0 : 1;
+}
+
+}  // namespace spaktok::app
