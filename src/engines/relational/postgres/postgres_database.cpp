@@ -19,8 +19,6 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr Statement alive{.name = "check", .sql = "SELECT 1 AS alive", .mode = Mode::point_read};
-constexpr Statement begin{.name = "begin", .sql = "BEGIN"};
-constexpr Statement commit{.name = "commit", .sql = "COMMIT"};
 constexpr Statement rollback{.name = "rollback", .sql = "ROLLBACK"};
 constexpr milliseconds idle_step{5};
 
@@ -61,6 +59,7 @@ class PostgresDatabase::RunningTransaction final : public Transaction {
     asio::awaitable<Result> run(const Statement& statement, std::vector<Value> args) override {
         if (failure_) std::rethrow_exception(failure_);
         try {
+            begin();
             co_return co_await session_.run(statement, std::move(args));
         } catch (...) {
             failure_ = std::current_exception();
@@ -71,6 +70,7 @@ class PostgresDatabase::RunningTransaction final : public Transaction {
     asio::awaitable<void> run_script(std::string script) override {
         if (failure_) std::rethrow_exception(failure_);
         try {
+            begin();
             co_await session_.run_script("SET LOCAL statement_timeout = 0; " + std::move(script));
         } catch (...) {
             failure_ = std::current_exception();
@@ -79,9 +79,16 @@ class PostgresDatabase::RunningTransaction final : public Transaction {
     }
 
     const std::exception_ptr& failure() const { return failure_; }
+    // Not before its first statement.
+    bool has_begun() const { return has_begun_; }
 
   private:
+    void begin() {
+        if (!std::exchange(has_begun_, true)) session_.begin();
+    }
+
     Session& session_;
+    bool has_begun_ = false;
     std::exception_ptr failure_;
 };
 
@@ -209,8 +216,7 @@ asio::awaitable<void> PostgresDatabase::transact(TransactionBody body) {
 }
 
 asio::awaitable<void> PostgresDatabase::attempt(const TransactionBody& body) {
-    const auto session = co_await transactions_.borrow();
-    co_await session->run(begin, {});
+    auto session = co_await transactions_.borrow();
     RunningTransaction transaction(*session);
     std::exception_ptr failure;
     try {
@@ -221,11 +227,14 @@ asio::awaitable<void> PostgresDatabase::attempt(const TransactionBody& body) {
     // A body that went on after a refused statement has not done what it says.
     if (transaction.failure()) failure = transaction.failure();
     if (!failure) {
-        co_await session->run(commit, {});
+        if (!transaction.has_begun()) co_return;
+        const auto committed = session->commit();
+        session.pass_on();
+        co_await session->finished(committed);
         co_return;
     }
     try {
-        if (!session->is_broken()) co_await session->run(rollback, {});
+        if (transaction.has_begun() && !session->is_broken()) co_await session->run(rollback, {});
     } catch (const Error&) {
         session->close();  // the server rolls back what has no session
     }

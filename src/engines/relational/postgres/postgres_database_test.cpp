@@ -216,6 +216,73 @@ TEST_F(PostgresDatabaseTest, CountsTheConflictsAfterWhichATransactionRunsAgain) 
     EXPECT_EQ(measured("conflicts_total{pool=\"transaction\"}"), before + 1);
 }
 
+asio::awaitable<void> insert_pair(Database& database, std::int64_t id, std::int64_t other) {
+    constexpr Statement insert{.name = "insert_pair",
+                               .sql = "INSERT INTO pairs (id, other_id) VALUES ($1, $2)",
+                               .mode = Mode::write};
+    co_await database.run_transaction([insert, id, other](Transaction& tx) -> asio::awaitable<void> {
+        co_await tx.query(insert, id, other);
+    });
+}
+
+TEST_F(PostgresDatabaseTest, ACommitThatIsRefusedLeavesThoseAloneThatAreSentBehindIt) {
+    run(database_.run_transaction([](Transaction& tx) -> asio::awaitable<void> {
+        co_await tx.run_script(
+            "CREATE TABLE pairs (id BIGINT NOT NULL PRIMARY KEY, "
+            "other_id BIGINT NOT NULL REFERENCES pairs (id) DEFERRABLE INITIALLY DEFERRED)");
+    }));
+    threads_.start();
+    constexpr std::int64_t nobody = -1;
+    std::vector<std::future<void>> inserting;
+    for (std::int64_t id = 0; id < 5; ++id)  // two have a session, three wait for one
+        inserting.push_back(asio::co_spawn(
+            threads_.context(0), insert_pair(database_, id, id % 2 == 0 ? nobody : id), asio::use_future));
+    for (std::size_t id = 0; id < inserting.size(); ++id) {
+        if (id % 2 == 0) {
+            EXPECT_THROW(inserting[id].get(), ConstraintViolation) << id;
+        } else {
+            EXPECT_NO_THROW(inserting[id].get()) << id;
+        }
+    }
+    threads_.stop();
+    constexpr Statement count{.name = "count_pairs", .sql = "SELECT count(*) AS pairs FROM pairs"};
+    EXPECT_EQ(run(database_.query(count))[0].get<std::int64_t>("pairs"), 2);
+}
+
+TEST_F(PostgresDatabaseTest, AStatementDoesNotRunWhereItsTransactionDidNotBegin) {
+    constexpr Statement begin{.name = "begin", .sql = "BEGIN"};
+    constexpr Statement rollback{.name = "rollback", .sql = "ROLLBACK"};
+    asio::io_context context;
+    auto outcome = asio::co_spawn(
+        context,
+        [](asio::io_context& on, std::string url, Statement first,
+           Statement last) -> asio::awaitable<std::string> {
+            const auto session =
+                co_await Session::connect(on, {.url = std::move(url), .metrics = PoolMetrics("transaction")});
+            co_await session->run(insert_note, {std::int64_t{1}, std::string("before")});
+            co_await session->run(first, {});
+            std::string said;
+            try {
+                co_await session->run(divide, {std::int64_t{0}});
+            } catch (const Error&) {
+                said = "failed; ";  // and until its end the server refuses every statement, BEGIN too
+            }
+            session->begin();
+            try {
+                co_await session->run(insert_note, {std::int64_t{2}, std::string("not begun")});
+            } catch (const Error& error) {
+                said += error.detail();
+            }
+            co_await session->run(last, {});
+            session->close();
+            co_return said;
+        }(context, place_.url(), begin, rollback),
+        asio::use_future);
+    context.run();
+    EXPECT_EQ(outcome.get(), "failed; the transaction did not begin");
+    EXPECT_EQ(notes(), 1);
+}
+
 // ---- Servers that go away
 
 class PostgresOutage : public testing::Test {

@@ -175,16 +175,42 @@ asio::awaitable<Result> Session::execute(const Prepared& prepared, const std::ve
             });
         }
         co_await operation->done.wait();
-        if (operation->is_aborted && !operation->failure) continue;
+        if (operation->is_aborted && !operation->failure) {
+            if (options_.sync == Sync::own) throw unavailable("the transaction did not begin");
+            continue;
+        }
         if (is_stale_plan(operation->answer.get())) throw StalePlan();
         if (operation->failure) std::rethrow_exception(operation->failure);
         co_return decode(operation->answer.get());
     }
 }
 
+Session::SharedOperation Session::begin() {
+    return send("BEGIN");
+}
+
+Session::SharedOperation Session::commit() {
+    auto operation = send("COMMIT");
+    sync();
+    return operation;
+}
+
+Session::SharedOperation Session::send(const char* sql) {
+    auto operation = std::make_shared<Operation>(context_);
+    queue(
+        is_broken() ? 0 : PQsendQueryParams(connection_.get(), sql, 0, nullptr, nullptr, nullptr, nullptr, 0),
+        operation);
+    return operation;
+}
+
 asio::awaitable<void> Session::run_script(std::string script) {
     const auto self = shared_from_this();
     if (is_broken()) throw unavailable("the session is broken");
+    if (!expected_.empty() && expected_.back()) {
+        const auto begun = expected_.back();
+        sync();
+        co_await finished(begun);
+    }
     SPAKTOK_ASSERT(expected_.empty());
     if (PQpipelineStatus(connection_.get()) != PQ_PIPELINE_OFF) PQexitPipelineMode(connection_.get());
     is_script_ = true;
@@ -210,7 +236,8 @@ void Session::queue(int sent, const SharedOperation& operation) {
     if (!is_watching_) watch();
 }
 
-asio::awaitable<void> Session::finished(const SharedOperation& operation) {
+asio::awaitable<void> Session::finished(SharedOperation operation) {
+    const auto self = shared_from_this();
     co_await operation->done.wait();
     if (operation->failure) std::rethrow_exception(operation->failure);
     if (operation->is_aborted) throw unavailable("aborted by an error before it");

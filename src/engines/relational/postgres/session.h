@@ -64,7 +64,19 @@ class Session : public std::enable_shared_from_this<Session> {
 
     // Throws what failure_of says, or Error{unavailable}.
     boost::asio::awaitable<Result> run(Statement statement, std::vector<Value> args);
-    // Statements separated by ';' without a time limit. Only while nothing else is under way.
+
+    // Something sent whose answer will come.
+    struct Operation;
+    using SharedOperation = std::shared_ptr<Operation>;
+    // A transaction costs no round trips of its own: BEGIN goes out with the statement after it and shares
+    // its Sync, so where BEGIN fails that is not run either; behind COMMIT the next transaction may be sent
+    // before the answer is here. Both throw Error{unavailable} where the session is broken.
+    SharedOperation begin();
+    SharedOperation commit();
+    // Throws as `run` does.
+    boost::asio::awaitable<void> finished(SharedOperation operation);
+
+    // Statements separated by ';' without a time limit. Only while nothing else is under way but a BEGIN.
     boost::asio::awaitable<void> run_script(std::string script);
 
     bool is_broken() const { return connection_ == nullptr; }
@@ -84,16 +96,6 @@ class Session : public std::enable_shared_from_this<Session> {
     };
     using Answer = std::unique_ptr<PGresult, Clear>;
 
-    // Something sent whose answer will come.
-    struct Operation {
-        explicit Operation(boost::asio::io_context& context) : done(context) {}
-        Event done;
-        Answer answer;
-        std::exception_ptr failure;
-        bool is_aborted = false;  // by an error before it
-    };
-    using SharedOperation = std::shared_ptr<Operation>;
-
     // A statement as the server knows it.
     struct Prepared {
         explicit Prepared(boost::asio::io_context& context) : known(context) {}
@@ -108,7 +110,8 @@ class Session : public std::enable_shared_from_this<Session> {
     boost::asio::awaitable<Result> execute(const Prepared& prepared, const std::vector<Value>& args);
     // Tells libpq that `sent` (its return value) was queued; the answer to `operation` comes in its turn.
     void queue(int sent, const SharedOperation& operation);
-    boost::asio::awaitable<void> finished(const SharedOperation& operation);
+    // BEGIN or COMMIT.
+    SharedOperation send(const char* sql);
     void sync();
     void flush();
     void wait_readable();
@@ -134,6 +137,14 @@ class Session : public std::enable_shared_from_this<Session> {
     bool is_waiting_writable_ = false;
     bool is_watching_ = false;
     bool is_script_ = false;  // not in pipeline mode, and with no limit of time
+};
+
+struct Session::Operation {
+    explicit Operation(boost::asio::io_context& context) : done(context) {}
+    Event done;
+    Answer answer;
+    std::exception_ptr failure;
+    bool is_aborted = false;  // by an error before it
 };
 
 }  // namespace spaktok::relational::postgres

@@ -84,6 +84,11 @@ class TransactionSessions {
         ~Lease() {
             if (owner_ != nullptr) owner_->give_back(*place_);
         }
+        // To who waits for one, if anyone does: what this transaction still expects comes first.
+        void pass_on() {
+            if (owner_ != nullptr && !owner_->waiting_.empty())
+                std::exchange(owner_, nullptr)->give_back(*place_);
+        }
         Session& operator*() const { return *session_; }
         Session* operator->() const { return session_.get(); }
 
