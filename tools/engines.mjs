@@ -82,13 +82,13 @@ function postgres_user() {
   return { uid, gid };
 }
 
-async function postgres(folder) {
+async function postgres(folder, find_port) {
   const versions = '/usr/lib/postgresql';
   const newest = readdirSync(versions).sort((a, b) => Number(b) - Number(a))[0];
   const program = (name) => join(versions, newest, 'bin', name);
   const home = join(folder, 'postgres');
   const user = postgres_user();
-  const port = await free_port();
+  const port = await find_port();
   mkdirSync(home, { recursive: true });
   if (user.uid !== undefined) {
     chmodSync(folder, 0o755);
@@ -120,8 +120,8 @@ function on_path(name) {
   return (process.env.PATH ?? '').split(':').map((part) => join(part, name)).find((path) => existsSync(path));
 }
 
-async function mongo(folder) {
-  const port = await free_port();
+async function mongo(folder, find_port) {
+  const port = await find_port();
   const data = join(folder, 'mongo');
   mkdirSync(data, { recursive: true });
   const mongod = on_path('mongod');
@@ -138,8 +138,8 @@ async function mongo(folder) {
   return [engine, `mongodb://127.0.0.1:${port}/spaktok`];
 }
 
-async function redis(folder) {
-  const port = await free_port();
+async function redis(folder, find_port) {
+  const port = await find_port();
   const data = join(folder, 'redis');
   mkdirSync(data, { recursive: true });
   const engine = new Engine('redis', folder, {
@@ -150,8 +150,8 @@ async function redis(folder) {
   return [engine, `redis://127.0.0.1:${port}/0`];
 }
 
-async function s3(folder) {
-  const port = await free_port();
+async function s3(folder, find_port) {
+  const port = await find_port();
   const buckets = join(folder, 's3');
   mkdirSync(join(buckets, 'spaktok'), { recursive: true });
   const engine = new Engine('s3', folder, {
@@ -163,10 +163,13 @@ async function s3(folder) {
   return [engine, `s3://spaktok:spaktok-secret@spaktok?endpoint=http://127.0.0.1:${port}`];
 }
 
-// Starts all four. `settings` are those of the program.
-export async function start_engines(folder) {
+const makers = { relational: postgres, document: mongo, realtime: redis, blob: s3 };
+
+// Starts those behind the given ports of the program: all four, if nothing else is said. `settings` are those of the program.
+export async function start_engines(folder, { ports = Object.keys(makers), find_port = free_port } = {}) {
   mkdirSync(folder, { recursive: true });
-  const made = { relational: await postgres(folder), document: await mongo(folder), realtime: await redis(folder), blob: await s3(folder) };
+  const made = {};
+  for (const port of ports) made[port] = await makers[port](folder, find_port);
   const engines = Object.fromEntries(Object.entries(made).map(([port, [engine]]) => [port, engine]));
   const settings = Object.fromEntries(Object.entries(made).map(([port, [, url]]) => [port, url]));
   const stop = () => Promise.all(Object.values(engines).map((engine) => engine.stop()));

@@ -1,5 +1,6 @@
 // A server on the centrifuge library, the core of Centrifugo: one namespace without history, everyone may subscribe and publish.
-// One argument: the address to listen on.
+// Arguments: the address to listen on; the address of a Redis server, where several such servers are to be one, over the broker
+// that Centrifugo uses for that.
 package main
 
 import (
@@ -10,6 +11,19 @@ import (
 
 	"github.com/centrifugal/centrifuge"
 )
+
+func overRedis(node *centrifuge.Node, address string) error {
+	shard, err := centrifuge.NewRedisShard(node, centrifuge.RedisShardConfig{Address: address})
+	if err != nil {
+		return err
+	}
+	broker, err := centrifuge.NewRedisBroker(node, centrifuge.RedisBrokerConfig{Shards: []*centrifuge.RedisShard{shard}})
+	if err != nil {
+		return err
+	}
+	node.SetBroker(broker)
+	return nil
+}
 
 func main() {
 	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelError})
@@ -27,6 +41,11 @@ func main() {
 			answer(centrifuge.PublishReply{}, nil)
 		})
 	})
+	if len(os.Args) > 2 {
+		if err := overRedis(node, os.Args[2]); err != nil {
+			log.Fatal(err)
+		}
+	}
 	if err := node.Run(); err != nil {
 		log.Fatal(err)
 	}

@@ -13,6 +13,7 @@ export const server_core = '0';
 export const load_core = '1';
 
 const started = [];
+const endings = [];
 const directories = [];
 
 export function temporary_directory() {
@@ -100,8 +101,14 @@ export async function main(body) {
   }
 }
 
+// For what is not a child of `start`: is called when all of those have ended.
+export function at_end(ending) {
+  endings.push(ending);
+}
+
 async function clean_up() {
   await Promise.all(started.map((child) => stop(child)));
+  await Promise.all(endings.map((ending) => ending()));
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 }
 

@@ -8,6 +8,21 @@ const password = 'a long pass phrase for a benchmark';
 
 export class Spaktok {
   static async start(settings = {}) {
+    const server = await Spaktok.launch(settings);
+    await until('the set-up link', () => server.child.said.includes('token='));
+    const token = /token=(\S+)/.exec(server.child.said)[1];
+    server.admin = await server.person('/setup', { token, username: 'bench_admin' });
+    return server;
+  }
+
+  // Another node of the same place: `settings` name the engines that it shares with the first.
+  static async join(first, settings) {
+    const server = await Spaktok.launch(settings);
+    server.admin = first.admin;
+    return server;
+  }
+
+  static async launch(settings) {
     const server = new Spaktok();
     server.data = temporary_directory();
     server.port = await free_port();
@@ -19,9 +34,6 @@ export class Spaktok {
     };
     server.child = start(binary, ['serve', ...Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)])]);
     await listening(server.child, server.port);
-    await until('the set-up link', () => server.child.said.includes('token='));
-    const token = /token=(\S+)/.exec(server.child.said)[1];
-    server.admin = await server.person('/setup', { token, username: 'bench_admin' });
     return server;
   }
 

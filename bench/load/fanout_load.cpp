@@ -7,8 +7,8 @@
 //   --path /… --subscribe TEXT --subscribed TEXT         what a subscriber sends, and what its answer holds;
 //   both may be empty
 //   --match TEXT                                         stands once in each delivery
-//   --publish-path /… --publish-join TEXT --publish TEXT --publish-error TEXT --authorization TEXT
-//   --publishers M
+//   --publish-port P --publish-path /… --publish-join TEXT --publish TEXT --publish-error TEXT
+//   --authorization TEXT --publishers M
 //                                                        $UUID in --publish becomes a new one each time
 //   --in-flight W --seconds S                            0 seconds: connect, subscribe, measure memory, and
 //   end
@@ -119,7 +119,9 @@ class Fanout {
     void open_client(bool publishes) {
         auto client = std::make_unique<Client>();
         client->publishes = publishes;
-        client->socket = connect_from(static_cast<int>(clients_.size()), arguments_.number("port", 0));
+        const int port = arguments_.number("port", 0);
+        client->socket = connect_from(static_cast<int>(clients_.size()),
+                                      publishes ? arguments_.number("publish-port", port) : port);
         epoll_event event{.events = EPOLLOUT, .data = {.ptr = client.get()}};
         epoll_ctl(epoll_, EPOLL_CTL_ADD, client->socket, &event);
         if (publishes) publishers_.push_back(client.get());
@@ -291,6 +293,7 @@ class Fanout {
         const auto own = cpu_microseconds({static_cast<int>(getpid())}) - own_before;
         print_figures({{"deliveries_a_second", deliveries / elapsed},
                        {"mean_ms", mean(times_) / 1000},
+                       {"p50_ms", percentile(times_, 0.5) / 1000},
                        {"p99_ms", percentile(times_, 0.99) / 1000},
                        {"cpu_us", deliveries > 0 ? cpu / deliveries : 0},
                        {"server_share", cpu / 1e6 / elapsed},
