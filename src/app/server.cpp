@@ -364,7 +364,7 @@ void Server::State::listen_to_nodes() {
 }
 
 asio::awaitable<void> Server::State::prepare() {
-    co_await relational::migrate(*database, clock.now());
+    co_await relational::migrate(*database, clock.now(), settings.relational_partitions);
     co_await board.ensure();
     co_await chat.start();
     co_await streams.restore_board();

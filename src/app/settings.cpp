@@ -27,6 +27,9 @@ constexpr std::array descriptions{
     SettingDescription{"relational_replicas", "",
                        "Streaming replicas of a PostgreSQL in `relational`, which answer lists: at most 8 "
                        "postgres://… of one host each, separated by commas."},
+    SettingDescription{"relational_partitions", "true",
+                       "Whether PostgreSQL has a partition a year of posts and streams: true, or false for a "
+                       "distributed engine that knows none. Counts only when the tables are made."},
     SettingDescription{
         "document", "",
         "Chats and live streams: sqlite:FILE or mongodb://…. Default: sqlite:<data>/documents.db"},
@@ -262,16 +265,37 @@ bool is_postgres(std::string_view url) {
     return url.starts_with("postgres://") || url.starts_with("postgresql://");
 }
 
-// postgres://user:secret@host/db → postgres://user:***@host/db. A secret may have a '/' or '@' that should
-// have been escaped, so that it is no URL or another one: everything up to the last '@' is taken for it.
+// Of a parameter: password, tlsCertificateKeyFilePassword … Who escapes a name may have meant any.
+bool names_a_password(std::string name) {
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return name.find("password") != std::string::npos || name.find('%') != std::string::npos;
+}
+
+// postgres://host/db?user=u&password=secret → postgres://host/db?user=u&password=***
+std::string without_parameter_passwords(std::string text) {
+    for (auto at = text.find('?'); at != std::string::npos; at = text.find_first_of("?&", at + 1)) {
+        const auto end = std::min(text.find('&', at + 1), text.size());
+        const auto equals = std::min(text.find('=', at), end);
+        if (equals != end && names_a_password(text.substr(at + 1, equals - at - 1)))
+            text.replace(equals + 1, end - equals - 1, "***");
+    }
+    return text;
+}
+
+// postgres://user:secret@host/db → postgres://user:***@host/db. A secret may have a '/', '?' or '@' that
+// should have been escaped, so that it is no URL or another one: everything up to the last '@' is taken for
+// it, and where that was in a parameter's secret, everything.
 std::string without_password(const std::string& text) {
+    const auto shown = without_parameter_passwords(text);
     const auto authority = text.find("://");
-    if (authority == std::string::npos) return text;
+    if (authority == std::string::npos) return shown;
     const auto colon = text.find_first_of(":/?", authority + 3);
     const auto at = text.rfind('@');
     if (colon == std::string::npos || text[colon] != ':' || at == std::string::npos || at < colon)
-        return text;
-    return text.substr(0, colon + 1) + "***" + text.substr(at);
+        return shown;
+    const auto shown_at = shown.rfind('@');
+    return shown.substr(0, colon + 1) + "***" + (shown_at == std::string::npos ? "" : shown.substr(shown_at));
 }
 
 // Of each item, where it is a list.
@@ -312,6 +336,9 @@ Settings load_settings(const SettingSources& sources) {
     if (settings.data.empty()) refuse("data", value("data"), "a directory");
     settings.relational = engine_url(value("relational"), "sqlite", settings.data / "spaktok.db");
     settings.relational_replicas = read_replicas(value("relational_replicas"), settings.relational);
+    settings.relational_partitions = read_word<relational::Partitioning>(
+        "relational_partitions", value("relational_partitions"),
+        {{"true", relational::Partitioning::yearly}, {"false", relational::Partitioning::none}});
     settings.document = engine_url(value("document"), "sqlite", settings.data / "documents.db");
     settings.realtime = engine_url(value("realtime"), "local", settings.data / "realtime.db");
     settings.blob = engine_url(value("blob"), "file", settings.data / "media");

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "engines/relational/partitions.h"
 
 namespace spaktok::app {
 
@@ -36,6 +37,7 @@ struct Settings {
     std::filesystem::path data;
     std::string relational;
     std::vector<std::string> relational_replicas;
+    relational::Partitioning relational_partitions = relational::Partitioning::yearly;
     std::string document;
     std::string realtime;
     std::string blob;

@@ -49,6 +49,7 @@ TEST_F(SettingsTest, DefaultsKeepEverythingBelowTheDataDirectory) {
     EXPECT_EQ(settings.relational, "sqlite:/srv/spaktok/spaktok.db");
     EXPECT_EQ(settings.blob, "file:/srv/spaktok/media");
     EXPECT_EQ(settings.reconnect_grace, std::chrono::seconds(30));
+    EXPECT_EQ(settings.relational_partitions, relational::Partitioning::yearly);
     EXPECT_GE(settings.threads, 1U);
 }
 
@@ -64,6 +65,13 @@ TEST_F(SettingsTest, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
     EXPECT_EQ(settings.sources.at("http").origin, "flag --http");
     EXPECT_EQ(settings.sources.at("name").origin, "environment SPAKTOK_NAME");
     EXPECT_EQ(settings.sources.at("rtmp").origin, file_.string() + ":3");
+}
+
+TEST_F(SettingsTest, PartitionsMayBeLeftOut) {
+    write("relational_partitions = false\n");
+    EXPECT_EQ(load().relational_partitions, relational::Partitioning::none);
+    sources_.flags["relational_partitions"] = "true";
+    EXPECT_EQ(load().relational_partitions, relational::Partitioning::yearly);
 }
 
 TEST_F(SettingsTest, NamesTheLineOfAnUnknownSetting) {
@@ -102,11 +110,12 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSetting{"public_url", "ftp://live.example.org"},
                     BadSetting{"public_url", "https://live.example.org/path"},
                     BadSetting{"rtmp_url", "http://live.example.org"}, BadSetting{"name", ""},
-                    BadSetting{"registration", "maybe"}, BadSetting{"threads", "65"},
-                    BadSetting{"threads", "-1"}, BadSetting{"rate_limit_scale", "0"},
-                    BadSetting{"rate_limit_scale", "100001"}, BadSetting{"log_level", "loud"},
-                    BadSetting{"reconnect_grace", "30"}, BadSetting{"reconnect_grace", "601s"},
-                    BadSetting{"thumbnail_interval", "1s"}, BadSetting{"stop_grace", "6m"}));
+                    BadSetting{"relational_partitions", "yes"}, BadSetting{"registration", "maybe"},
+                    BadSetting{"threads", "65"}, BadSetting{"threads", "-1"},
+                    BadSetting{"rate_limit_scale", "0"}, BadSetting{"rate_limit_scale", "100001"},
+                    BadSetting{"log_level", "loud"}, BadSetting{"reconnect_grace", "30"},
+                    BadSetting{"reconnect_grace", "601s"}, BadSetting{"thumbnail_interval", "1s"},
+                    BadSetting{"stop_grace", "6m"}));
 
 TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
     sources_.flags = {{"http", "host:65535"},         {"threads", "64"},
@@ -166,6 +175,18 @@ TEST_F(SettingsTest, ConfigHidesPasswordsOfEveryForm) {
         {"s3://id:a@b/c@bucket", "s3://id:***@bucket"},
         {"s3://id:@bucket", "s3://id:***@bucket"},
         {"s3://bucket/x?endpoint=http://h:9000", "s3://bucket/x?endpoint=http://h:9000"},
+        {"postgres://db/x?user=u&password=se%63ret&sslmode=require",
+         "postgres://db/x?user=u&password=***&sslmode=require"},
+        {"postgres://db/x?password=a?b=c", "postgres://db/x?password=***"},
+        {"postgres://db/x?PassWord=a@b&x=1", "postgres://db/x?PassWord=***&x=1"},
+        {"postgres://db/x?p%61ssword=a", "postgres://db/x?p%61ssword=***"},
+        {"postgres://db/x?sslpassword=", "postgres://db/x?sslpassword=***"},
+        {"postgres://db/x?password", "postgres://db/x?password"},
+        {"postgres://u:a@db:5432/x?password=b", "postgres://u:***@db:5432/x?password=***"},
+        {"postgres://u:a?password=b@db/x", "postgres://u:***"},
+        {"postgres://db:5432/x?password=a@b", "postgres://db:***"},
+        {"mongodb://u:a@h/x?tls=true&tlsCertificateKeyFilePassword=b",
+         "mongodb://u:***@h/x?tls=true&tlsCertificateKeyFilePassword=***"},
     };
     for (const auto& each : cases) {
         sources_.flags["blob"] = each.url;

@@ -36,7 +36,8 @@ int migrate(const Settings& settings, MigrateOptions options) {
     };
     // What migrate returns is how it is afterwards, with nothing pending.
     const auto before = wait(relational::plan_migrations(*database));
-    if (!options.plan) wait(relational::migrate(*database, SystemClock().now()));
+    if (!options.plan)
+        wait(relational::migrate(*database, SystemClock().now(), settings.relational_partitions));
     print_migrations(options.plan ? "Applied:" : "Applied before:", before.applied);
     print_migrations(options.plan ? "To be applied:" : "Applied now:", before.pending);
     if (before.pending.empty()) std::cout << "The schema is up to date.\n";

@@ -91,6 +91,7 @@ int move_engines(const Settings& settings, const MoveWords& words) {
                             .document = way(settings.document, words.document),
                             .realtime = way(settings.realtime, words.realtime),
                             .blob = way(settings.blob, words.blob),
+                            .partitioning = settings.relational_partitions,
                             .realtime_in_use = settings.realtime,
                             .journal = settings.data / "move.json",
                             .clock = clock,

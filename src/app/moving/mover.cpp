@@ -116,7 +116,7 @@ class Mover {
                 throw Error(ErrorCode::conflict,
                             "The source's schema is not up to date: run `spaktok migrate` first.");
             }
-            co_await relational::migrate(*relational_.to, options_.clock.now());
+            co_await relational::migrate(*relational_.to, options_.clock.now(), options_.partitioning);
         }
         if (document_) {
             co_await ensure_collections(*document_.from);

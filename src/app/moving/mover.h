@@ -13,6 +13,7 @@
 #include "app/moving/journal.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "engines/relational/partitions.h"
 
 namespace spaktok::moving {
 
@@ -28,6 +29,7 @@ struct MoveOptions {
     std::optional<Way> document{};
     std::optional<Way> realtime{};
     std::optional<Way> blob{};
+    relational::Partitioning partitioning = relational::Partitioning::yearly;  // of the target's tables
     std::string realtime_in_use;  // URL of the engine in which a node that serves the place shows itself
     std::filesystem::path journal;
     const Clock& clock;

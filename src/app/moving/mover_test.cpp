@@ -155,6 +155,18 @@ TEST_F(Move, ValuesHaveTheTypesOfTheirEngines) {
 
 // It stands still after so many steps, and so each time at the same place: a batch is written, and the
 // journal does not know of it.
+TEST_F(Move, LeavesPartitionsOutWhereTheTargetHasNone) {
+    const ScaleOut engines;
+    auto only = options(source_.urls(), engines.urls());
+    only.document = only.realtime = only.blob = std::nullopt;
+    only.partitioning = relational::Partitioning::none;
+    EXPECT_GT(run(move_place(only)).rows, 0);
+    EXPECT_EQ(read(engines.urls(),
+                   "SELECT string_agg(relkind::text, '') AS value FROM pg_class WHERE relname IN ('posts', "
+                   "'streams') AND relnamespace = current_schema()::regnamespace"),
+              "rr");
+}
+
 TEST_F(Move, GoesOnWhereItWasKilled) {
     const auto before = checksums(source_.urls());
     for (const std::size_t steps : {1U, 3U, 30U, 74U, 110U, 143U, 160U}) {

@@ -8,7 +8,6 @@
 #include <sodium.h>
 
 #include "base/log.h"
-#include "engines/relational/partitions.h"
 
 namespace spaktok::relational {
 
@@ -100,17 +99,36 @@ boost::asio::awaitable<void> create_history(Database& database) {
     if (failure && !co_await has_history(database)) std::rethrow_exception(failure);
 }
 
-// True where this caller applied it, false where another one had.
-boost::asio::awaitable<bool> apply(Database& database, const Migration& migration) {
+// True where this caller applied it, false where another one had. The checksum is that of the text as it is
+// kept, so that the history does not depend on the partitioning.
+boost::asio::awaitable<bool> apply(Database& database, const Migration& migration,
+                                   Partitioning partitioning) {
     const auto text = text_for(migration, database.dialect());
+    const auto script = partitioning == Partitioning::none ? without_partitions(text) : std::string(text);
     co_return co_await database.transaction(
-        [&migration, text](Transaction& tx) -> boost::asio::awaitable<bool> {
+        [&migration, text, script](Transaction& tx) -> boost::asio::awaitable<bool> {
             const auto claimed =
                 co_await tx.query(claim_migration, migration.number, migration.name, checksum(text));
             if (claimed.empty()) co_return false;
-            co_await tx.run_script(std::string(text));
+            co_await tx.run_script(script);
             co_return true;
         });
+}
+
+boost::asio::awaitable<MigrationPlan> migrate(Database& database, std::span<const Migration> known,
+                                              Partitioning partitioning) {
+    const auto plan = co_await plan_migrations(database, known);
+    if (plan.pending.empty()) co_return plan;
+    co_await create_history(database);
+    for (const auto& migration : known) {
+        if (std::find(plan.pending.begin(), plan.pending.end(), migration.number) == plan.pending.end())
+            continue;
+        if (co_await apply(database, migration, partitioning)) {
+            log::info("migration applied", {{"number", migration.number}, {"name", migration.name}});
+        }
+    }
+    // Read again: it also finds a different program that migrated the same database at the same time.
+    co_return co_await plan_migrations(database, known);
 }
 
 }  // namespace
@@ -119,8 +137,13 @@ boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database) {
     return plan_migrations(database, all_migrations());
 }
 
-boost::asio::awaitable<MigrationPlan> migrate(Database& database, Timestamp now) {
-    auto plan = co_await migrate(database, all_migrations());
+boost::asio::awaitable<MigrationPlan> migrate(Database& database, Timestamp now, Partitioning wanted) {
+    const auto made = co_await partitioning_of(database);
+    if (made && *made != wanted) {
+        log::warning("relational_partitions is not followed: it counts only while the tables are made",
+                     {{"partitions", *made == Partitioning::yearly}});
+    }
+    auto plan = co_await migrate(database, all_migrations(), made.value_or(wanted));
     co_await make_partitions(database, now);
     co_return plan;
 }
@@ -143,18 +166,7 @@ boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::s
 }
 
 boost::asio::awaitable<MigrationPlan> migrate(Database& database, std::span<const Migration> known) {
-    const auto plan = co_await plan_migrations(database, known);
-    if (plan.pending.empty()) co_return plan;
-    co_await create_history(database);
-    for (const auto& migration : known) {
-        if (std::find(plan.pending.begin(), plan.pending.end(), migration.number) == plan.pending.end())
-            continue;
-        if (co_await apply(database, migration)) {
-            log::info("migration applied", {{"number", migration.number}, {"name", migration.name}});
-        }
-    }
-    // Read again: it also finds a different program that migrated the same database at the same time.
-    co_return co_await plan_migrations(database, known);
+    return migrate(database, known, Partitioning::yearly);
 }
 
 }  // namespace spaktok::relational

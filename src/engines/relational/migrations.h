@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "engines/relational/database.h"
+#include "engines/relational/partitions.h"
 
 namespace spaktok::relational {
 
@@ -31,11 +32,13 @@ struct MigrationPlan {
 // database knows a migration that this program does not (it is older than its data).
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database);
 // Applies what is pending, each in a transaction of its own that takes a lock so that two nodes may start at
-// once, and makes the partitions of the years from `now` on (partitions.h). Returns the plan as it is
+// once, and makes the partitions of the years from `now` on (partitions.h). `wanted` decides where the tables
+// are made; where they were made otherwise, it stays as it is, with a warning. Returns the plan as it is
 // afterwards: nothing is pending.
-boost::asio::awaitable<MigrationPlan> migrate(Database& database, Timestamp now);
+boost::asio::awaitable<MigrationPlan> migrate(Database& database, Timestamp now,
+                                              Partitioning wanted = Partitioning::yearly);
 
-// The same for a history of the caller's own, without partitions.
+// The same for a history of the caller's own, whose scripts are run as they are.
 boost::asio::awaitable<MigrationPlan> plan_migrations(Database& database, std::span<const Migration> known);
 boost::asio::awaitable<MigrationPlan> migrate(Database& database, std::span<const Migration> known);
 

@@ -25,10 +25,18 @@ constexpr Statement list_partitions{
     .sql = "",
     .postgres_sql =
         "SELECT parent.relname::text AS whole, partition.relname::text AS partition "
-        "FROM pg_partitioned_table JOIN pg_class parent ON parent.oid = partrelid "
-        "LEFT JOIN pg_inherits ON inhparent = parent.oid LEFT JOIN pg_class partition ON partition.oid = "
-        "inhrelid "
-        "WHERE parent.relnamespace = current_schema()::regnamespace ORDER BY 1, 2",
+        "FROM pg_class parent LEFT JOIN pg_inherits ON inhparent = parent.oid "
+        "LEFT JOIN pg_class partition ON partition.oid = inhrelid "
+        "WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace ORDER BY 1, 2",
+};
+// Of the first table that may have partitions. Nothing but pg_class is asked, which every engine of
+// PostgreSQL's protocol has.
+constexpr Statement find_partitioning{
+    .name = "find_partitioning",
+    .sql = "",
+    .postgres_sql =
+        "SELECT relkind = 'p' AS partitioned FROM pg_class "
+        "WHERE relname = 'streams' AND relnamespace = current_schema()::regnamespace",
 };
 
 using Partitions = std::map<std::string, std::vector<std::string>>;  // by table
@@ -93,6 +101,21 @@ asio::awaitable<std::vector<std::string>> scripts_for_all(Database& database, Ti
 }
 
 }  // namespace
+
+asio::awaitable<std::optional<Partitioning>> partitioning_of(Database& database) {
+    if (database.dialect() == Dialect::sqlite) co_return std::nullopt;
+    const auto found = co_await database.query(find_partitioning);
+    if (found.empty()) co_return std::nullopt;
+    co_return found[0].get<bool>("partitioned") ? Partitioning::yearly : Partitioning::none;
+}
+
+std::string without_partitions(std::string_view script) {
+    constexpr std::string_view clause = " PARTITION BY RANGE (id)";
+    std::string whole(script);
+    for (auto at = whole.find(clause); at != std::string::npos; at = whole.find(clause, at))
+        whole.erase(at, clause.size());
+    return whole;
+}
 
 std::string_view whole_table(std::string_view table) {
     const auto suffix = suffix_of(table);

@@ -1,6 +1,9 @@
 // Yearly partitions of the tables that PostgreSQL keeps by the time in their ids: posts and streams.
+// Distributed engines that speak its protocol split tables by themselves and may know no partitions: there
+// they are left out.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +13,15 @@
 #include "engines/relational/database.h"
 
 namespace spaktok::relational {
+
+enum class Partitioning { yearly, none };
+
+// How the tables were made, which is never changed; nullopt where they are not there yet, and on SQLite,
+// which has none.
+boost::asio::awaitable<std::optional<Partitioning>> partitioning_of(Database& database);
+
+// A migration's script that makes whole tables instead of partitioned ones.
+std::string without_partitions(std::string_view script);
 
 // Makes those that are missing from `now`'s year to two years ahead; the first time also one for everything
 // before. There is none for what comes later than that: it would have to be emptied before the next year's

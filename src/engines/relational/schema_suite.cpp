@@ -446,6 +446,43 @@ TEST_F(PostgresPartitions, HoldWhatTheirYearsMade) {
     }
 }
 
+TEST_F(PostgresPartitions, MayBeLeftOutWithoutAnyOtherDifference) {
+    run(migrate(*database_, now, Partitioning::none));
+    EXPECT_EQ(run(partitioning_of(*database_)), Partitioning::none);
+    Facts expected;
+    for (const auto& fact : expected_facts(Dialect::postgres))
+        expected.insert(std::regex_replace(fact, std::regex("^(table \\w+ )partitioned$"), "$1"));
+    const auto actual = postgres_facts(*database_);
+    EXPECT_THAT(without(expected, actual), IsEmpty()) << "not in the database";
+    EXPECT_THAT(without(actual, expected), IsEmpty()) << "not in schema.txt";
+    run(make_partitions(*database_, now + std::chrono::years(4)));
+    EXPECT_THAT(of("posts"), IsEmpty());
+}
+
+TEST_F(PostgresPartitions, StayAsTheTablesWereMade) {
+    EXPECT_EQ(run(partitioning_of(*database_)), std::nullopt);
+    run(migrate(*database_, now));
+    run(migrate(*database_, now + std::chrono::years(1), Partitioning::none));
+    EXPECT_EQ(run(partitioning_of(*database_)), Partitioning::yearly);
+    EXPECT_EQ(of("posts").size(), 5U) << "a partition was missing";
+
+    const PostgresPlace other;
+    const auto whole = open(other.url(), {});
+    run(migrate(*whole, now, Partitioning::none));
+    EXPECT_THAT(run(migrate(*whole, now)).pending, IsEmpty());
+    EXPECT_EQ(run(partitioning_of(*whole)), Partitioning::none);
+}
+
+TEST(Partitions, AreLeftOutOfEveryMigrationThatHasThem) {
+    std::size_t found = 0;
+    for (const auto& migration : all_migrations()) {
+        const auto whole = without_partitions(migration.postgres);
+        EXPECT_EQ(whole.find("PARTITION BY"), std::string::npos) << migration.name;
+        if (whole != migration.postgres) ++found;
+    }
+    EXPECT_EQ(found, 2U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Adapters, RelationalSchema, testing::ValuesIn(all_adapters()), adapter_name);
 
 }  // namespace
