@@ -14,9 +14,10 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['verbose'],
     projects: [
-      // The same tests twice: on the embedded engines, and on servers. Several nodes need those.
+      // The same tests twice: on the embedded engines, and on servers. Several nodes need those, the files of deploy/
+      // are the same on both.
       { test: { ...shared, name: 'api', include: ['api/**/*.test.ts'], exclude: ['api/nodes.test.ts'] } },
-      { test: { ...shared, name: 'engines', include: ['api/**/*.test.ts'], globalSetup: ['lib/engines.ts'] } },
+      { test: { ...shared, name: 'engines', include: ['api/**/*.test.ts'], exclude: ['api/deploy.test.ts'], globalSetup: ['lib/engines.ts'] } },
       // One browser at a time: what is measured is the page, not the queue before it.
       { test: { ...shared, name: 'e2e', include: ['e2e/**/*.test.ts'], fileParallelism: false } },
       { test: { ...shared, name: 'crash', include: ['crash/**/*.test.ts'], testTimeout: 3_600_000 } },

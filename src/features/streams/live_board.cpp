@@ -104,7 +104,14 @@ struct LiveBoard::State {
         co_await options.realtime.presence().report(place_of(stream), count);
     }
 
+    bool is_live(StreamId stream) const {
+        const std::scoped_lock lock(mutex);
+        const auto found = entries.find(stream);
+        return found != entries.end() && found->second.live;
+    }
+
     asio::awaitable<void> announce(StreamId stream) {
+        if (!is_live(stream)) co_return;  // the node that has it asks for the sum, not each that has viewers
         const std::int64_t total = co_await options.realtime.presence().total(place_of(stream));
         {
             const std::scoped_lock lock(mutex);
