@@ -75,13 +75,21 @@ Uuid successor(const Uuid& id) {
 
 }  // namespace
 
-Uuid next_id(Timestamp at, Random& random) {
-    static std::mutex mutex;
-    static Uuid last;
+std::vector<Uuid> IdSequence::next(Timestamp at, Random& random, std::size_t count) {
     const Uuid fresh = Uuid::v7(at, random);
-    const std::lock_guard lock(mutex);
-    last = fresh > last ? fresh : successor(last);
-    return last;
+    std::vector<Uuid> ids;
+    ids.reserve(count);
+    const std::lock_guard lock(mutex_);
+    while (ids.size() < count) {
+        last_ = ids.empty() && fresh > last_ ? fresh : successor(last_);
+        ids.push_back(last_);
+    }
+    return ids;
+}
+
+Uuid next_id(Timestamp at, Random& random) {
+    static IdSequence sequence;
+    return sequence.next(at, random);
 }
 
 asio::awaitable<void> append(relational::Transaction& tx, Event event) {

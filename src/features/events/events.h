@@ -6,8 +6,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -27,8 +29,21 @@ struct Event {
     json::Object payload;
 };
 
-// An event's id: version 7, greater than every one that this process made before, also within one millisecond
-// and when the clock goes back. Events of one aggregate are delivered in the order of their ids.
+// Ids of version 7, each greater than all before it, also within one millisecond and when the clock goes
+// back. Thread-safe.
+class IdSequence {
+  public:
+    Uuid next(Timestamp at, Random& random) { return next(at, random, 1).front(); }
+    // All of one millisecond.
+    std::vector<Uuid> next(Timestamp at, Random& random, std::size_t count);
+
+  private:
+    std::mutex mutex_;
+    Uuid last_;
+};
+
+// An event's id, from a sequence of the process's: events of one aggregate are delivered in the order of
+// their ids.
 Uuid next_id(Timestamp at, Random& random);
 
 // Writes the event into the outbox of a running transaction. Call Dispatcher::poke() after the commit.
