@@ -49,6 +49,9 @@ constexpr std::chrono::milliseconds limits_interval{250};
 constexpr std::size_t limits_told_max = 1'000;
 // Between two looks for live streams that no node has.
 constexpr std::chrono::seconds abandoned_interval{2};
+// What a node that is gone stored and did not announce. Longer than a node takes between the two.
+constexpr std::chrono::seconds unannounced_interval{5};
+constexpr std::chrono::seconds unannounced_age{10};
 // They are made years ahead.
 constexpr std::chrono::hours partition_interval{24};
 
@@ -231,6 +234,7 @@ struct Server::State {
     void start_jobs();
     asio::awaitable<void> share_limits();
     asio::awaitable<void> end_abandoned();
+    asio::awaitable<void> announce_left();
     asio::awaitable<void> shut_down();
 
     void run(std::function<asio::awaitable<void>()> work) {
@@ -367,6 +371,7 @@ asio::awaitable<void> Server::State::prepare() {
     co_await relational::migrate(*database, clock.now(), settings.relational_partitions);
     co_await board.ensure();
     co_await chat.start();
+    if (!has_peers) co_await chat.announce_left({});  // nobody else is announcing it
     co_await streams.restore_board();
 }
 
@@ -374,6 +379,8 @@ void Server::State::start_jobs() {
     background.spawn(repeat(viewer_tick, "viewers not counted", [this] { return board.tick(); }));
     background.spawn(
         repeat(abandoned_interval, "abandoned streams not ended", [this] { return end_abandoned(); }));
+    background.spawn(
+        repeat(unannounced_interval, "messages not announced", [this] { return announce_left(); }));
     background.spawn(repeat(partition_interval, "partitions not made",
                             [this] { return relational::make_partitions(*database, clock.now()); }));
     if (has_peers)
@@ -394,6 +401,10 @@ asio::awaitable<void> Server::State::share_limits() {
 
 asio::awaitable<void> Server::State::end_abandoned() {
     if (lease.held()) co_await streams.end_abandoned(settings.reconnect_grace);
+}
+
+asio::awaitable<void> Server::State::announce_left() {
+    if (lease.held()) co_await chat.announce_left(unannounced_age);
 }
 
 asio::awaitable<void> Server::State::shut_down() {

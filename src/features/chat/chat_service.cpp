@@ -48,8 +48,8 @@ struct Service::State {
         co_return stored;
     }
 
-    // False where it could not be announced: it stays marked, and the next start announces it. It is stored,
-    // so its sender is told so.
+    // False where it could not be announced: it stays marked, and `announce_left` does it later. It is
+    // stored, so its sender is told so.
     asio::awaitable<bool> announce(Message message) {
         try {
             const auto sender = co_await options.accounts.summary(message.sender_id);
@@ -72,9 +72,13 @@ Service::Service(Options options) : state_(std::make_shared<State>(std::move(opt
 Service::~Service() = default;
 
 asio::awaitable<void> Service::start() {
-    co_await state_->store.ensure();
+    return state_->store.ensure();
+}
+
+asio::awaitable<void> Service::announce_left(std::chrono::milliseconds age) {
     for (;;) {
-        auto left = co_await state_->store.not_announced(sweep_messages_max);
+        auto left =
+            co_await state_->store.not_announced(state_->options.clock.now() - age, sweep_messages_max);
         if (left.empty()) break;
         std::vector<ObjectId> announced;
         for (auto& message : left) {

@@ -1,6 +1,7 @@
 // Talking in rooms: a message is stored, then announced to the room's topic, then acknowledged.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,8 +44,12 @@ class Service {
     explicit Service(Options options);
     ~Service();
 
-    // Creates the collections and announces what a crash left unannounced. Once, before anything else.
+    // Creates the collections. Once, before anything else.
     boost::asio::awaitable<void> start();
+    // Announces what is stored for `age` and no room was told of, because a node or the realtime engine was
+    // gone: room by room in the order of seq, at least once. One node at a time does it for all; what is
+    // younger may be on its way to being announced by the node that stored it.
+    boost::asio::awaitable<void> announce_left(std::chrono::milliseconds age);
     boost::asio::awaitable<void> stop();
 
     struct NewMessage {

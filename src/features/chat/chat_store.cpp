@@ -132,8 +132,9 @@ asio::awaitable<void> ChatStore::mark_announced(std::vector<ObjectId> ids) {
     co_await chats_.update_many({document::in("_id", std::move(values))}, {document::unset("announced")});
 }
 
-asio::awaitable<std::vector<Message>> ChatStore::not_announced(std::int64_t limit) {
-    return chats_.find({eq("announced", false)}, {.sort = {{.field = "_id"}}, .limit = limit});
+asio::awaitable<std::vector<Message>> ChatStore::not_announced(Timestamp before, std::int64_t limit) {
+    return chats_.find({eq("announced", false), document::lte("timestamp", before)},
+                       {.sort = {{.field = "seq"}}, .limit = limit});
 }
 
 asio::awaitable<std::optional<Message>> ChatStore::find(RoomId room, ObjectId id) {

@@ -35,7 +35,8 @@ class ChatStore {
     };
     boost::asio::awaitable<std::vector<Stored>> insert(std::vector<Message> messages);
     boost::asio::awaitable<void> mark_announced(std::vector<ObjectId> ids);
-    boost::asio::awaitable<std::vector<Message>> not_announced(std::int64_t limit);
+    // Those of `before` and earlier, in the order of seq.
+    boost::asio::awaitable<std::vector<Message>> not_announced(Timestamp before, std::int64_t limit);
 
     boost::asio::awaitable<std::optional<Message>> find(RoomId room, ObjectId id);
     // Newest first, those with a smaller seq than `before`.

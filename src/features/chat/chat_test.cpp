@@ -2,12 +2,16 @@
 
 #include "features/chat/chat_routes.h"
 #include "features/chat/chat_service.h"
+#include "features/testing/deadly_engines.h"
 #include "features/testing/world.h"
 
 namespace spaktok::chat {
 
 namespace asio = boost::asio;
+using features_testing::Deadly;
+using features_testing::DeadlyStore;
 using features_testing::failure_of;
+using features_testing::Places;
 using features_testing::run;
 using features_testing::World;
 using http::Method;
@@ -16,11 +20,13 @@ namespace {
 
 class ChatWorld : public World {
   public:
-    ChatWorld()
-        : documents(open_documents()),
+    explicit ChatWorld(Places* places = nullptr, Deadly* deadly = nullptr)
+        : World({.places = places}),
+          documents(open_documents()),
+          deadly_documents(deadly ? std::make_unique<DeadlyStore>(*documents, *deadly) : nullptr),
           limiter(clock, {}),
           rooms(*database, clock),
-          chat({.documents = *documents,
+          chat({.documents = deadly_documents ? *deadly_documents : *documents,
                 .accounts = accounts,
                 .rooms = rooms,
                 .limiter = limiter,
@@ -38,6 +44,7 @@ class ChatWorld : public World {
     }
 
     asio::awaitable<void> hear(std::string event, json::Value data) {
+        if (on_heard) on_heard(data);
         const std::scoped_lock lock(mutex);
         if (deaf) throw Error(ErrorCode::unavailable, "gone");
         heard.emplace_back(std::move(event), std::move(data));
@@ -59,11 +66,13 @@ class ChatWorld : public World {
     }
 
     std::unique_ptr<document::Store> documents;
+    std::unique_ptr<DeadlyStore> deadly_documents;
     http::RateLimiter limiter;
     rooms::Service rooms;
     Service chat;
     std::mutex mutex;
     std::vector<std::pair<std::string, json::Value>> heard;
+    std::function<void(const json::Value&)> on_heard{};
     bool deaf = false;
     bool closed = false;
 };
@@ -172,19 +181,173 @@ TEST(Chat, PagesOfHistoryNeitherRepeatNorLoseWhileMessagesArrive) {
     EXPECT_EQ(seen, sent);
 }
 
-TEST(Chat, WhatCouldNotBeAnnouncedIsStoredAndAnnouncedAtTheNextStart) {
+TEST(Chat, WhatCouldNotBeAnnouncedIsStoredAndAnnouncedLater) {
     ChatWorld world;
     const auto ada = world.add_user("ada");
     const auto room = world.add_room(ada.id);
     world.deaf = true;
     const auto message = run(world.chat.send(ada.id, world.message(room, "hi")));
     EXPECT_EQ(run(world.chat.history(room, 10, std::nullopt)).items.at(0).id, message.id);
+    run(world.chat.announce_left({}));
     world.deaf = false;
-    run(world.chat.start());
+    constexpr std::chrono::seconds age{10};
+    world.clock.advance(age - std::chrono::milliseconds{1});
+    run(world.chat.announce_left(age));
+    EXPECT_EQ(world.heard.size(), 0U) << "its node may still do it";
+    world.clock.advance(std::chrono::milliseconds{1});
+    run(world.chat.announce_left(age));
     ASSERT_EQ(world.heard.size(), 1U);
-    run(world.chat.start());
+    run(world.chat.announce_left(age));
     EXPECT_EQ(world.heard.size(), 1U);
 }
+
+// Ids of two nodes are not in the order of their messages.
+TEST(Chat, WhatIsLeftIsAnnouncedInTheOrderOfSeq) {
+    ChatWorld world;
+    const auto ada = world.add_user("ada");
+    const auto room = world.add_room(ada.id);
+    std::vector<ObjectId> ids;
+    for (int i = 0; i < 3; ++i)
+        ids.push_back(ObjectId::make(world.clock.now(), world.random));
+    ChatStore store(*world.documents);
+    for (const auto& id : {ids[2], ids[0], ids[1]}) {
+        run(store.insert({Message{._id = id,
+                                  .sender_id = ada.id,
+                                  .room_id = room,
+                                  .content = "hi",
+                                  .timestamp = world.clock.now(),
+                                  .announced = false}}));
+    }
+    run(world.chat.announce_left({}));
+    std::vector<std::int64_t> seqs;
+    for (const auto& [event, data] : world.heard)
+        seqs.push_back(data.at("message").at("seq").as_int64());
+    EXPECT_EQ(seqs, (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+// A node that is killed at each step of a message's way, and what the next makes of it.
+struct NamedStep {
+    std::string test;
+    features_testing::Step step;
+    friend void PrintTo(const NamedStep& named, std::ostream* out) { *out << named.step.name; }
+};
+class ChatTakeover : public testing::TestWithParam<NamedStep> {
+  protected:
+    static constexpr int messages = 4;
+    static constexpr std::int64_t at_the_step = -1;
+    static constexpr std::int64_t acknowledged = 1000;
+    // Of what a room is told: the message's place and its content, a number.
+    static std::int64_t heard(const json::Value& data) {
+        const auto& message = data.at("message");
+        return message.at("seq").as_int64() * 10 + std::stoi(std::string(message.at("content").as_string()));
+    }
+    static asio::awaitable<void> say(ChatWorld& world, UserId sender, Service::NewMessage message,
+                                     std::function<void()> done) {
+        co_await world.chat.send(sender, std::move(message));
+        done();
+    }
+    // Begins to send all at once and is killed at the step.
+    static std::vector<std::int64_t> send_and_die(Places& places, UserId sender,
+                                                  const std::vector<Service::NewMessage>& given,
+                                                  const features_testing::Step& step) {
+        return engines::testing::reported_before_kill(
+            SIZE_MAX, [&](const std::function<void(std::int64_t)>& report) {
+                features_testing::begin_child();
+                Deadly deadly(step, [&] { report(at_the_step); });
+                ChatWorld world(&places, &deadly);
+                world.on_heard = [&](const json::Value& data) {
+                    deadly.reach("before it is announced");
+                    report(heard(data));
+                    deadly.reach("after it was announced");
+                };
+                for (int i = 0; i < messages; ++i) {
+                    asio::co_spawn(world.executor(),
+                                   say(world, sender, given[static_cast<std::size_t>(i)],
+                                       [&, i] {
+                                           report(acknowledged + i);
+                                           deadly.reach("after the acknowledgement");
+                                       }),
+                                   asio::detached);
+                }
+                for (;;)
+                    ::pause();
+            });
+    }
+    static std::vector<std::int64_t> history(ChatWorld& world, RoomId room) {
+        std::vector<std::int64_t> all;
+        for (const auto& message : run(world.chat.history(room, 100, std::nullopt)).items)
+            all.push_back(message.seq * 10 + std::stoi(message.content));
+        std::ranges::reverse(all);
+        return all;
+    }
+};
+
+TEST_P(ChatTakeover, EveryStoredMessageIsToldInOrderAndSentAgainIsTheSame) {
+    Places places;
+    UserId ada;
+    RoomId room;
+    std::vector<Service::NewMessage> given;
+    {
+        ChatWorld world(&places);
+        ada = world.add_user("ada").id;
+        room = world.add_room(ada);
+        for (int i = 0; i < messages; ++i)
+            given.push_back(world.message(room, std::to_string(i)));
+    }
+    const auto before = send_and_die(places, ada, given, GetParam().step);
+    ASSERT_FALSE(before.empty());
+    ASSERT_EQ(before.back(), at_the_step) << "it ended elsewhere";
+
+    ChatWorld world(&places);
+    run(world.chat.announce_left({}));
+    const auto stored = history(world, room);
+    std::vector<std::int64_t> told_again;
+    for (const auto& [event, data] : world.heard)
+        told_again.push_back(heard(data));
+    EXPECT_EQ(std::set<std::int64_t>(told_again.begin(), told_again.end()).size(), told_again.size());
+    EXPECT_TRUE(std::ranges::is_sorted(told_again));
+
+    std::vector<std::int64_t> told;  // for the first time
+    std::set<std::int64_t> contents;
+    for (const auto one : stored)
+        contents.insert(one % 10);
+    for (const auto one : before) {
+        if (one >= acknowledged) {
+            EXPECT_TRUE(contents.contains(one - acknowledged)) << "acknowledged and lost";
+        } else if (one != at_the_step) {
+            told.push_back(one);
+        }
+    }
+    for (const auto one : told_again) {
+        if (std::ranges::find(told, one) == told.end()) told.push_back(one);
+    }
+    EXPECT_EQ(told, stored);
+
+    // Whoever got no answer says it again.
+    world.heard.clear();
+    for (const auto& message : given)
+        run(world.chat.send(ada, message));
+    EXPECT_EQ(history(world, room).size(), static_cast<std::size_t>(messages));
+    EXPECT_EQ(world.heard.size(), messages - stored.size());
+    run(world.chat.announce_left({}));
+    EXPECT_EQ(world.heard.size(), messages - stored.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, ChatTakeover,
+                         testing::Values(NamedStep{"BeforeAPlaceIsTaken",
+                                                   {"before update_one room_counters"}},
+                                         NamedStep{"AfterAPlaceIsTaken", {"after update_one room_counters"}},
+                                         NamedStep{"BeforeTheInsert", {"before insert_many chats"}},
+                                         NamedStep{"DuringTheInsert", {"during insert_many chats"}},
+                                         NamedStep{"AfterTheInsert", {"after insert_many chats"}},
+                                         NamedStep{"BeforeItIsAnnounced", {"before it is announced"}},
+                                         NamedStep{"AfterItWasAnnounced", {"after it was announced"}},
+                                         NamedStep{"BetweenTwoOfABatch", {"before it is announced", 3}},
+                                         NamedStep{"BeforeItIsMarked", {"before update_many chats"}},
+                                         NamedStep{"DuringTheMark", {"during update_many chats"}},
+                                         NamedStep{"AfterItWasMarked", {"after update_many chats"}},
+                                         NamedStep{"AfterTheAcknowledgement", {"after the acknowledgement"}}),
+                         [](const auto& info) { return info.param.test; });
 
 TEST(Chat, ALostCounterIsRaisedToWhatIsStored) {
     ChatWorld world;

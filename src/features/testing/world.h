@@ -67,11 +67,33 @@ struct RequestParts {
     std::string remote_address = "203.0.113.7";
 };
 
+// What outlives a world: its engines' data. Empty at first, removed when destroyed.
+class Places {
+  public:
+    Places();
+    ~Places();
+    Places(const Places&) = delete;
+    Places& operator=(const Places&) = delete;
+
+    std::string relational_url() const;
+    std::string document_url() const;
+    // The engine goes by the clock from now on.
+    std::string realtime_url(engines::testing::LeadingClock& clock) const;
+    std::string blob_url() const;
+
+  private:
+    std::filesystem::path folder_;
+    std::unique_ptr<relational::postgres::TestSchema> schema_;  // where the tests run on PostgreSQL
+    std::unique_ptr<document::mongo::TestDatabase> documents_;  // where they run on MongoDB
+    std::unique_ptr<realtime::redis::RedisPlace> redis_;        // where they run on Redis
+};
+
 class World {
   public:
     struct Options {
         accounts::Registration registration = accounts::Registration::open;
         std::string media_base_url{};
+        Places* places = nullptr;  // where another world was; its own where none is given
     };
     World();
     explicit World(Options options);
@@ -96,10 +118,8 @@ class World {
     static constexpr const char* password = "correct horse battery";
 
   private:
-    std::filesystem::path folder_;
-    std::unique_ptr<relational::postgres::TestSchema> schema_;       // where the tests run on PostgreSQL
-    std::unique_ptr<document::mongo::TestDatabase> document_place_;  // where they run on MongoDB
-    std::unique_ptr<realtime::redis::RedisPlace> redis_;             // where they run on Redis
+    std::unique_ptr<Places> own_places_;
+    const Places& places_;
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
     std::thread thread_;

@@ -36,13 +36,6 @@ std::unique_ptr<document::mongo::TestDatabase> make_document_place() {
     return std::make_unique<document::mongo::TestDatabase>();
 }
 
-std::string realtime_url(realtime::redis::RedisPlace* redis, engines::testing::LeadingClock& clock,
-                         const fs::path& folder) {
-    if (redis == nullptr) return "local:" + (folder / "realtime.db").string();
-    redis->follow(clock);
-    return redis->url();
-}
-
 std::unique_ptr<relational::Database> open_database(const std::string& url) {
     log::configure({.level = log::Level::error});  // what a test provokes would drown what it says
     auto database = relational::open(url, {});
@@ -74,20 +67,47 @@ std::string Answer::problem() const {
     return text;
 }
 
+Places::Places()
+    : folder_(new_folder()),
+      schema_(make_schema()),
+      documents_(make_document_place()),
+      redis_(realtime::redis::RedisPlace::if_wanted()) {}
+
+Places::~Places() {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+}
+
+std::string Places::relational_url() const {
+    return schema_ ? schema_->url() : "sqlite:" + (folder_ / "spaktok.db").string();
+}
+
+std::string Places::document_url() const {
+    return documents_ ? documents_->url() : "sqlite:" + (folder_ / "documents.db").string();
+}
+
+std::string Places::realtime_url(engines::testing::LeadingClock& clock) const {
+    if (!redis_) return "local:" + (folder_ / "realtime.db").string();
+    redis_->follow(clock);
+    return redis_->url();
+}
+
+std::string Places::blob_url() const {
+    return "file:" + (folder_ / "media").string();
+}
+
 World::World() : World(Options{}) {}
 
 World::World(Options options)
-    : folder_(new_folder()),
-      schema_(make_schema()),
-      document_place_(make_document_place()),
-      redis_(realtime::redis::RedisPlace::if_wanted()),
+    : own_places_(options.places ? nullptr : std::make_unique<Places>()),
+      places_(options.places ? *options.places : *own_places_),
       guard_(asio::make_work_guard(context_)),
       thread_([this] { context_.run(); }),
       clock(*parse_rfc3339("2026-01-31T08:00:00Z")),
-      database(open_database(schema_ ? schema_->url() : "sqlite:" + (folder_ / "spaktok.db").string())),
-      realtime(realtime::open(realtime_url(redis_.get(), clock, folder_),
+      database(open_database(places_.relational_url())),
+      realtime(realtime::open(places_.realtime_url(clock),
                               {.node_id = "test", .clock = &clock, .random = &random})),
-      blobs(blob::open("file:" + (folder_ / "media").string())),
+      blobs(blob::open(places_.blob_url())),
       sessions(realtime->key_values(), clock, random, {.public_url = "http://127.0.0.1"}),
       // As cheap as Argon2id can be: these tests are not about its cost.
       passwords({.passes = 1, .memory_bytes = 8192}),
@@ -130,8 +150,6 @@ World::~World() {
     thread_.join();
     database.reset();
     realtime.reset();
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
 }
 
 Answer World::call(http::Method method, std::string path, RequestParts parts) {
@@ -183,8 +201,7 @@ http::Session World::sign_in(UserId user, const std::string& device) {
 }
 
 std::unique_ptr<document::Store> World::open_documents() {
-    return document::open(document_place_ ? document_place_->url()
-                                          : "sqlite:" + (folder_ / "documents.db").string());
+    return document::open(places_.document_url());
 }
 
 std::int64_t World::outbox_size() {
