@@ -20,6 +20,17 @@ export default defineConfig({
       { test: { ...shared, name: 'engines', include: ['api/**/*.test.ts'], exclude: ['api/deploy.test.ts'], globalSetup: ['lib/engines.ts'] } },
       // One browser at a time: what is measured is the page, not the queue before it.
       { test: { ...shared, name: 'e2e', include: ['e2e/**/*.test.ts'], fileParallelism: false } },
+      // What people do, on two nodes behind nginx. What a screen looks like has nothing to do with them.
+      {
+        test: {
+          ...shared,
+          name: 'e2e-nodes',
+          include: ['e2e/**/*.test.ts'],
+          exclude: ['e2e/screens.test.ts'],
+          globalSetup: ['lib/engines.ts'],
+          fileParallelism: false,
+        },
+      },
       { test: { ...shared, name: 'crash', include: ['crash/**/*.test.ts'], testTimeout: 3_600_000 } },
     ],
   },

@@ -1,15 +1,16 @@
 // Chats that are longer than a page of their history.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { start_site } from '../lib/cluster.ts';
 import { new_stream, type Person, set_up } from '../lib/people.ts';
-import { Server } from '../lib/server.ts';
+import type { Site } from '../lib/server.ts';
 import { type Message, Socket } from '../lib/socket.ts';
 import { Browser } from './browser.ts';
 
 const page_length = 50;
 
 describe('a long chat', () => {
-  let server: Server;
+  let server: Site;
   let browser: Browser;
   let host: Person;
   let room_id: string;
@@ -24,7 +25,7 @@ describe('a long chat', () => {
   };
 
   beforeAll(async () => {
-    server = await Server.start();
+    server = await start_site();
     host = await set_up(server);
     ({ id: room_id } = await new_stream(host));
     const [first] = await say(['The very first words']);

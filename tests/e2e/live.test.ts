@@ -2,14 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 
+import { Cluster, start_site } from '../lib/cluster.ts';
 import { set_up } from '../lib/people.ts';
 import { Publisher } from '../lib/publisher.ts';
-import { Server } from '../lib/server.ts';
+import type { Site } from '../lib/server.ts';
 import { until } from '../lib/until.ts';
 import { ask, Browser, picture, screenshot, sign_up } from './browser.ts';
 
 describe('going live, watching and talking', () => {
-  let server: Server;
+  let server: Site;
   let browser: Browser;
   let streamer: Page;
   let viewer: Page;
@@ -18,7 +19,7 @@ describe('going live, watching and talking', () => {
   let stream_id: string;
 
   beforeAll(async () => {
-    server = await Server.start({ settings: { 'thumbnail-interval': '2s', 'reconnect-grace': '60s' } });
+    server = await start_site({ 'thumbnail-interval': '2s', 'reconnect-grace': '60s' });
     await set_up(server);
     browser = await Browser.open(server.url);
     [streamer, viewer] = [await browser.person(), await browser.person({ theme: 'light' })];
@@ -37,11 +38,12 @@ describe('going live, watching and talking', () => {
     await until('the key in clear', async () => (await code.textContent())?.startsWith('sk_'));
     return (await code.textContent())!.trim();
   };
-  // The video goes on, and what it shows is a picture.
+  // The video goes on, and what it shows is a picture. Its time begins anew where it goes on at another node.
   const plays = async (page: Page, seconds = 1.5) => {
-    const first = await until('a picture', async () => await picture(page));
+    let first = await until('a picture', async () => await picture(page));
     const later = await until('the video to go on', async () => {
       const now = await picture(page);
+      if (now && now.time < first.time) first = now;
       return now && now.time > first.time + seconds ? now : undefined;
     });
     expect(later.brightness).toBeGreaterThan(20);
@@ -148,6 +150,13 @@ describe('going live, watching and talking', () => {
     publisher = new Publisher(server, replaced);
     await plays(viewer, 3);
     browser.expect_no_faults();
+  });
+
+  it('is served by every node', async () => {
+    for (const node of server instanceof Cluster ? server.nodes : []) {
+      const metrics = await (await fetch(node.metrics_url)).text();
+      expect(metrics).toMatch(/^spaktok_http_requests_total\{[^}]*operation="get_live_file"[^}]*\} [1-9]/m);
+    }
   });
 
   it('ends on the page, for everyone who watches', async () => {

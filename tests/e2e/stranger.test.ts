@@ -3,20 +3,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 
+import { start_site } from '../lib/cluster.ts';
 import { Program } from '../lib/program.ts';
-import { Server } from '../lib/server.ts';
+import type { Site } from '../lib/server.ts';
 import { until } from '../lib/until.ts';
 import { Browser, password, picture, screenshot, sign_up } from './browser.ts';
 
 describe('a new server', () => {
-  let server: Server;
+  let server: Site;
   let browser: Browser;
   let admin: Page;
   let streamer: Page;
   let ffmpeg: Program | undefined;
 
   beforeAll(async () => {
-    server = await Server.start();
+    server = await start_site();
     browser = await Browser.open(server.url);
     [admin, streamer] = [await browser.person(), await browser.person({ theme: 'light' })];
   });

@@ -1,5 +1,5 @@
 import { ok, password, type Schemas, Visitor } from './visitor.ts';
-import type { Server } from './server.ts';
+import type { Site } from './server.ts';
 
 export interface Person extends Visitor {
   id: string;
@@ -13,20 +13,20 @@ export function new_name(prefix = 'user'): string {
 }
 
 // The first account of a server, made with the link that it printed.
-export async function set_up(server: Server, username = 'ada'): Promise<Person> {
+export async function set_up(server: Site, username = 'ada'): Promise<Person> {
   const token = (await server.setup_link()).searchParams.get('token')!;
   const visitor = new Visitor(server);
   const body = { token, username, email: `${username}@example.org`, password, transport: 'bearer' as const };
   return signed_in(visitor, ok(await visitor.api.POST('/api/v1/setup', { body })));
 }
 
-export async function sign_up(server: Server, username = new_name()): Promise<Person> {
+export async function sign_up(server: Site, username = new_name()): Promise<Person> {
   const visitor = new Visitor(server);
   const body = { username, email: `${username}@example.org`, password, transport: 'bearer' as const };
   return signed_in(visitor, ok(await visitor.api.POST('/api/v1/users', { body })));
 }
 
-export async function sign_in(server: Server, login: string): Promise<Person> {
+export async function sign_in(server: Site, login: string): Promise<Person> {
   const visitor = new Visitor(server);
   const body = { login, password, transport: 'bearer' as const };
   return signed_in(visitor, ok(await visitor.api.POST('/api/v1/sessions', { body })));

@@ -1,7 +1,7 @@
 // A publisher such as OBS: ffmpeg with a moving picture and a tone, a keyframe each second.
 import { Program } from './program.ts';
 import { in_time } from './until.ts';
-import type { Server } from './server.ts';
+import type { Site } from './server.ts';
 
 export interface PublisherOptions {
   frames_per_second?: number;
@@ -12,7 +12,7 @@ export interface PublisherOptions {
 export class Publisher {
   readonly program: Program;
 
-  constructor(server: Server, key: string, options: PublisherOptions = {}) {
+  constructor(server: Site, key: string, options: PublisherOptions = {}) {
     const { frames_per_second: rate = 15, size = '320x180', keyframe_seconds = 1 } = options;
     this.program = new Program('ffmpeg', [
       '-hide_banner', '-nostdin', '-loglevel', 'error', '-progress', 'pipe:1', '-stats_period', '0.05', '-re',

@@ -28,13 +28,25 @@ export function flags_of(settings: Record<string, string>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
+// What people use: a server, or several behind one address.
+export interface Site {
+  readonly url: string;
+  readonly realtime_url: string;
+  readonly rtmp_url: string;
+  readonly rtmp_port: number;
+  // As printed where there are no users yet.
+  setup_link(): Promise<URL>;
+  // Ends it and removes its data.
+  remove(): Promise<void>;
+}
+
 export interface ServerOptions {
   settings?: Record<string, string>; // by flag, without the dashes
   env?: Record<string, string>;
   engines?: Record<string, string>; // engine_settings() that it shares with others
 }
 
-export class Server {
+export class Server implements Site {
   readonly data: string;
   // What leads to the rest of its data, for another process of the program.
   readonly engines: Record<string, string>;
@@ -92,7 +104,6 @@ export class Server {
   get rtmp_port(): number {
     return this.ports.rtmp;
   }
-  // As printed where there are no users yet.
   async setup_link(): Promise<URL> {
     return new URL((await this.program!.line(/once: (\S+)/))[1]!);
   }

@@ -3,7 +3,7 @@ import createClient, { type Client } from 'openapi-fetch';
 
 import { check_answer } from './contract.ts';
 import type { components, paths } from './schema.d.ts';
-import type { Server } from './server.ts';
+import type { Site } from './server.ts';
 
 export type Schemas = components['schemas'];
 export type Problem = Schemas['Problem'];
@@ -18,13 +18,13 @@ interface Answer<T> {
 
 export class Visitor {
   readonly api: Client<paths>;
-  readonly server: Server;
+  readonly server: Site;
   token: string | undefined;
   readonly cookies = new Map<string, string>();
   // What a browser would add: the Origin of its page. Overwritten by tests of the check.
   origin: string | undefined;
 
-  constructor(server: Server) {
+  constructor(server: Site) {
     this.server = server;
     // The address may change when the server starts again, so it is asked for each time.
     this.api = createClient<paths>({

@@ -424,8 +424,6 @@ asio::awaitable<media::Publication> Service::authorize(std::string stream_key, s
     auto target = co_await current(*owner);
     if (!target) target = co_await make_for_publish(*owner);
     co_await store_.touch_key(*owner, options_.clock.now());
-    // The newest publisher has the turn, wherever it comes.
-    if (co_await options_.origins.elsewhere(target->id)) co_await options_.take_from_others(target->id);
     co_return media::Publication{
         .stream_id = target->id, .user_id = *owner, .live_since = target->started_at};
 }
@@ -445,22 +443,25 @@ asio::awaitable<void> Service::on_air(media::IngestStatus status) {
     const Timestamp now = options_.clock.now();
     const StreamId id = status.stream_id;
     const Uuid event_id = events::next_id(now, options_.random);
-    const auto stream = co_await options_.database.transaction(
-        [id, now, event_id](Transaction& tx) -> asio::awaitable<Stream> {
+    const auto [stream, was_live] = co_await options_.database.transaction(
+        [id, now, event_id](Transaction& tx) -> asio::awaitable<std::pair<Stream, bool>> {
             auto found = co_await StreamStore::find_in(tx, id);
             if (!found) throw not_found();
             if (found->status == Status::ended)
                 throw Error(ErrorCode::conflict, "This stream has ended.", {.reason = "stream_ended"});
-            if (found->status == Status::live) co_return std::move(*found);
+            if (found->status == Status::live) co_return std::pair(std::move(*found), true);
             found->status = Status::live;
             found->started_at = now;
             found->updated_at = now;
             co_await StreamStore::update(tx, *found);
             co_await events::append(tx, event_of(event_id, "stream.started", *found));
-            co_return std::move(*found);
+            co_return std::pair(std::move(*found), false);
         });
     changed(stream);
+    // The newest publisher has the turn, wherever it comes: with its first picture, until which viewers have
+    // what the node before still has. Claimed first, so that they never ask for what nobody has.
     co_await options_.origins.claim(id);
+    if (was_live) co_await options_.take_from_others(id);
     co_await options_.accounts.mark_streamer(stream.user_id);
     co_await options_.board.follow(stream);
     co_await options_.board.set_ingest(id, ingest_of(status));

@@ -340,9 +340,14 @@ TEST(StreamService, APublisherTakesItsStreamFromTheNodeThatHadIt) {
     EXPECT_EQ(run(world.streams.find(stream)).status, Status::live);
     run(world.origins.release(stream));  // not its own
     EXPECT_TRUE(run(world.elsewhere.find(stream)));
-    // And comes back.
+    // And comes back: viewers are served from there until there is a picture here.
     run(world.streams.authorize(key, "198.51.100.1"));
+    EXPECT_THAT(world.hub, testing::Not(testing::Contains(taken)));
+    EXPECT_EQ(run(world.origins.find(stream))->node, "elsewhere");
+    run(world.streams.on_air({.stream_id = stream, .protocol = "rtmp", .connected = true}));
     EXPECT_THAT(world.hub, testing::Contains(taken));
+    EXPECT_EQ(run(world.origins.find(stream))->node, "here");
+    run(world.elsewhere.claim(stream));
     // One that is away leaves the place to whoever it comes back to.
     run(world.streams.on_status({.stream_id = stream, .protocol = "rtmp", .connected = false}));
     EXPECT_EQ(run(world.origins.find(stream))->node, "elsewhere");

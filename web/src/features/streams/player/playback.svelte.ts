@@ -163,6 +163,14 @@ export class Playback {
     this.#hls = hls;
     hls.on(HlsPlayer.Events.ERROR, (_event, data) => this.#failed(HlsPlayer, data));
     hls.on(HlsPlayer.Events.FRAG_BUFFERED, () => (this.#failures = 0));
+    // A broadcast that goes on at another node has other numbers, and nothing of what was listed before. hls.js may stand still
+    // there where it has played out: what goes on is played as anew.
+    let newest: number | undefined;
+    hls.on(HlsPlayer.Events.LEVEL_LOADED, (_event, { details }) => {
+      const goes_on_elsewhere = newest !== undefined && details.startSN > newest + 1;
+      newest = details.endSN;
+      if (goes_on_elsewhere) void this.attach(video, this.#url);
+    });
     hls.on(HlsPlayer.Events.MANIFEST_PARSED, () => this.#wants_to_play && void this.play());
     hls.loadSource(this.#url);
     hls.attachMedia(video);
