@@ -103,9 +103,11 @@ asio::awaitable<void> repeat(std::chrono::milliseconds interval, std::string_vie
 
 // In the order of construction: each part may use those above it, and is destroyed before them.
 struct Server::State {
-    explicit State(Settings given)
+    State(Settings given, Use use)
         : settings(std::move(given)),
-          data(settings.data),
+          data(use == Use::node || has_embedded_engine(settings)
+                   ? std::make_unique<DataDirectory>(settings.data)
+                   : nullptr),
           threads(settings.threads),
           has_peers(!settings.realtime.starts_with("local:")),
           node_id(Uuid::v7(clock.now(), random).to_string()),
@@ -244,7 +246,7 @@ struct Server::State {
     Settings settings;
     SystemClock clock;
     SystemRandom random;
-    DataDirectory data;
+    const std::unique_ptr<DataDirectory> data;  // the lock
     IoThreads threads;
     const bool has_peers;  // or may have: other nodes over the same engines
     const std::string node_id;
@@ -416,7 +418,7 @@ asio::awaitable<void> Server::State::shut_down() {
     co_await realtime->stop();
 }
 
-Server::Server(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {
+Server::Server(Settings settings, Use use) : state_(std::make_unique<State>(std::move(settings), use)) {
     state_->threads.start();
     state_->run([this] { return state_->prepare(); });
 }

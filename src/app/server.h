@@ -36,9 +36,13 @@ namespace spaktok::app {
 // `stop` are called from a thread that is no I/O thread.
 class Server {
   public:
+    // A command works beside the nodes of its place, also where one of them has its data directory, unless an
+    // engine is embedded.
+    enum class Use { node, command };
+
     // Opens the engines and migrates. Throws Error where a setting is bad, an engine cannot be opened or
     // another process uses the data directory.
-    explicit Server(Settings settings);
+    explicit Server(Settings settings, Use use = Use::node);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;

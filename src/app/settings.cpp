@@ -324,6 +324,11 @@ std::span<const SettingDescription> setting_descriptions() {
     return descriptions;
 }
 
+bool has_embedded_engine(const Settings& settings) {
+    return settings.relational.starts_with("sqlite:") || settings.document.starts_with("sqlite:") ||
+           settings.realtime.starts_with("local:");
+}
+
 Settings load_settings(const SettingSources& sources) {
     using std::chrono::milliseconds;
     using std::chrono::minutes;

@@ -62,6 +62,9 @@ struct Settings {
     std::map<std::string, SettingValue> sources;  // by name, in force
 };
 
+// An embedded engine is one process's; over the others, many may work at once.
+bool has_embedded_engine(const Settings& settings);
+
 struct SettingSources {
     std::map<std::string, std::string> flags;   // by setting name
     std::optional<std::filesystem::path> file;  // named by the operator: must exist

@@ -151,4 +151,25 @@ describe('the command line', () => {
       await server.remove();
     }
   });
+
+  it('works beside a node with the same data directory, unless an engine is embedded', async () => {
+    const server = await Server.start();
+    try {
+      const shared = Object.keys(server.engines).length > 0;
+      const flags = ['--data', server.data, ...flags_of(server.engines)];
+      const made = await spaktok(
+        ['user', 'create', ...flags, '--username', 'ada', '--email', 'ada@example.org', '--password-stdin'],
+        { input: `${password}\n` },
+      );
+      const migrated = await spaktok(['migrate', ...flags]);
+      const checked = await server.check();
+      for (const answer of [made, migrated, checked]) {
+        if (shared) expect(answer, answer.stderr).toMatchObject({ code: 0 });
+        else expect(answer).toMatchObject({ code: 1, stderr: expect.stringContaining('another process') });
+      }
+      if (shared) await sign_in(server, 'ada');
+    } finally {
+      await server.remove();
+    }
+  });
 });

@@ -14,12 +14,6 @@ namespace spaktok::app {
 
 namespace {
 
-// An embedded engine is one process's; over the others nodes may serve meanwhile.
-bool has_embedded_engine(const Settings& settings) {
-    return settings.relational.starts_with("sqlite:") || settings.document.starts_with("sqlite:") ||
-           settings.realtime.starts_with("local:");
-}
-
 void print(const checking::Difference& difference) {
     std::cout << fmt::format("{}: is {}, expected {}{}\n", difference.place, difference.stored,
                              difference.expected, difference.repaired ? " (repaired)" : "");

@@ -1,4 +1,5 @@
 #include <iostream>
+#include <optional>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -26,7 +27,8 @@ void print_migrations(std::string_view title, const std::vector<int>& numbers) {
 }  // namespace
 
 int migrate(const Settings& settings, MigrateOptions options) {
-    const DataDirectory data(settings.data);
+    std::optional<DataDirectory> data;
+    if (has_embedded_engine(settings)) data.emplace(settings.data);
     const auto database = relational::open(settings.relational, {});
     const auto wait = [](boost::asio::awaitable<relational::MigrationPlan> work) {
         boost::asio::io_context context(1);

@@ -57,7 +57,7 @@ std::string ask_password(const UserOptions& options) {
 int create_user(Settings settings, UserOptions options) {
     const auto role = accounts::parse_role(options.role);
     const std::string password = ask_password(options);
-    Server server(std::move(settings));
+    Server server(std::move(settings), Server::Use::command);
     server.run([&]() -> boost::asio::awaitable<void> {
         const auto account = co_await server.accounts().create_user(
             {.username = options.username, .email = options.email, .password = password}, role);
@@ -68,7 +68,7 @@ int create_user(Settings settings, UserOptions options) {
 
 int reset_password(Settings settings, UserOptions options) {
     const std::string password = ask_password(options);
-    Server server(std::move(settings));
+    Server server(std::move(settings), Server::Use::command);
     server.run([&]() -> boost::asio::awaitable<void> {
         co_await server.accounts().reset_password(options.username, password);
     });
@@ -78,7 +78,7 @@ int reset_password(Settings settings, UserOptions options) {
 
 int set_role(Settings settings, UserOptions options) {
     const auto role = accounts::parse_role(options.role);
-    Server server(std::move(settings));
+    Server server(std::move(settings), Server::Use::command);
     server.run([&]() -> boost::asio::awaitable<void> {
         const auto account = co_await server.accounts().set_role(options.username, role);
         std::cout << fmt::format("{} {}\n", account.username, options.role);
@@ -87,7 +87,7 @@ int set_role(Settings settings, UserOptions options) {
 }
 
 int list_users(Settings settings) {
-    Server server(std::move(settings));
+    Server server(std::move(settings), Server::Use::command);
     server.run([&]() -> boost::asio::awaitable<void> {
         constexpr std::int64_t page_users = 500;
         std::string after;
