@@ -34,7 +34,8 @@ constexpr std::array descriptions{
         "document", "",
         "Chats and live streams: sqlite:FILE or mongodb://…. Default: sqlite:<data>/documents.db"},
     SettingDescription{"realtime", "",
-                       "Sessions, topics, counters: local:FILE, redis://… or rediss://…. Default: "
+                       "Sessions, topics, counters: local:FILE, redis://…, redis+sentinel://…/MASTER or "
+                       "redis+cluster://…, with TLS rediss…. Default: "
                        "local:<data>/realtime.db"},
     SettingDescription{"blob", "",
                        "Pictures and thumbnails: file:DIR, or "

@@ -12,12 +12,14 @@ std::unique_ptr<Engine> open(const std::string& url, OpenOptions options) {
         return std::make_unique<local::LocalEngine>(local::LocalEngine::Options{
             .path = url.substr(scheme.size()), .clock = options.clock, .random = options.random});
     }
-    if (url.starts_with("redis://") || url.starts_with("rediss://")) {
+    if (redis::is_address(url)) {
         return std::make_unique<redis::RedisEngine>(
             url,
             redis::RedisEngine::Options{.node_id = std::move(options.node_id), .random = options.random});
     }
-    throw Error(ErrorCode::invalid_argument, "The realtime engine's URL must be local:FILE or redis://….",
+    throw Error(ErrorCode::invalid_argument,
+                "The realtime engine's URL must be local:FILE or redis://…, redis+sentinel://… or "
+                "redis+cluster://….",
                 {.field = "realtime"});
 }
 

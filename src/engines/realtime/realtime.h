@@ -166,7 +166,7 @@ struct OpenOptions {
     const Clock* clock = nullptr;
     Random* random = nullptr;
 };
-// `url`: local:FILE (SQLite), redis://… or rediss://… (redis/address.h).
+// `url`: local:FILE (SQLite), or one of redis/address.h: redis://…, redis+sentinel://…, redis+cluster://….
 std::unique_ptr<Engine> open(const std::string& url, OpenOptions options);
 
 }  // namespace spaktok::realtime

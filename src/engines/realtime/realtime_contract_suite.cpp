@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "engines/realtime/limits.h"
-#include "engines/realtime/redis/test_server.h"
+#include "engines/realtime/redis/test_sets.h"
 
 namespace spaktok::realtime::contract {
 
@@ -21,6 +21,8 @@ std::vector<Adapter> all_adapters() {
     return {
         {"local", [] { return std::make_unique<FolderPlace>("local:", "realtime.db"); }},
         {"redis", [] { return std::make_unique<redis::RedisPlace>(); }},
+        {"redis_sentinel", [] { return std::make_unique<redis::SentinelPlace>(); }},
+        {"redis_cluster", [] { return std::make_unique<redis::ClusterPlace>(); }},
     };
 }
 
@@ -271,6 +273,22 @@ TEST_P(PresenceContract, OneNameMayStandForEachOfThePortsThings) {
     EXPECT_EQ(run(counters().get("viewers:1")), 2);
     EXPECT_EQ(run(rankings().score("viewers:1", "ada")), 3);
     EXPECT_EQ(run(presence().total("viewers:1")), 4);
+}
+
+TEST_P(PresenceContract, ANameMayHoldWhateverItLikes) {
+    for (const auto& name :
+         std::vector<std::string>{"viewers:", "}", "{}", "a}b{c", ":", "viewers:}:", {'\0', ' ', '\n'}}) {
+        put(name, "value");
+        run(values().set_add(name, "member"));
+        run(counters().add(name, 2, std::nullopt));
+        EXPECT_EQ(run(rankings().add(name, "ada", 3, "event")), 3) << name;
+        run(presence().report(name, 4));
+        EXPECT_EQ(run(presence().total(name)), 4) << name;
+        ContextThread thread;
+        Subscriber subscriber(engine(), thread, name);
+        EXPECT_EQ(publish(name, "hello", {.messages_max = 1, .age_max = seconds(60)}).offset, 1u) << name;
+        EXPECT_TRUE(engines::testing::eventually([&] { return subscriber.has_received(1); })) << name;
+    }
 }
 
 TEST_P(PresenceContract, TheEngineAnswersItsCheck) {

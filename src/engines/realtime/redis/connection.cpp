@@ -68,7 +68,7 @@ asio::awaitable<std::shared_ptr<Connection>> Connection::connect(asio::io_contex
 
 asio::awaitable<void> Connection::open() {
     const auto self = shared_from_this();
-    co_await transport_.connect(options_.address);
+    co_await transport_.connect(options_.server, options_.login);
     read();
     co_await introduce();
     listens_ = options_.on_push != nullptr;
@@ -77,15 +77,17 @@ asio::awaitable<void> Connection::open() {
 }
 
 asio::awaitable<void> Connection::introduce() {
-    const Address& address = options_.address;
-    if (!address.password.empty()) {
+    const Login& login = options_.login;
+    if (!login.password.empty()) {
         std::vector<std::string> words{"AUTH"};
-        if (!address.user.empty()) words.push_back(address.user);
-        words.push_back(address.password);
+        if (!login.user.empty()) words.push_back(login.user);
+        words.push_back(login.password);
         co_await demand(std::move(words));
     }
     co_await demand({"CLIENT", "SETNAME", "spaktok"});
-    if (address.database != 0) co_await demand({"SELECT", std::to_string(address.database)});
+    if (login.database != 0) co_await demand({"SELECT", std::to_string(login.database)});
+    if (options_.must_be_master && (co_await demand({"ROLE"}))[0].text() != "master")
+        throw unavailable("the server is not the master");
     run_id_ = run_id_of((co_await demand({"INFO", "server"})).text());
     for (const auto& script : options_.scripts)
         co_await demand({"SCRIPT", "LOAD", script});
@@ -99,21 +101,30 @@ asio::awaitable<Reply> Connection::demand(std::vector<std::string> words) {
 
 // ---- Sending
 
-asio::awaitable<Reply> Connection::run(std::string encoded) {
+asio::awaitable<Reply> Connection::run(std::string encoded, bool asking) {
     const auto self = shared_from_this();
     if (is_broken_) throw unavailable(end_reason_);
     if (expected_.size() >= options_.limits.under_way_max ||
         unsent_.size() + encoded.size() > options_.limits.unsent_bytes_max) {
         throw busy("too much waits for Redis");
     }
-    const auto operation = std::make_shared<Operation>(context_);
-    operation->sent_at = steady_clock::now();
-    expected_.push_back(operation);
+    if (asking) {  // it counts for the very next command only
+        expect();
+        send(encode({"ASKING"}));
+    }
+    const auto operation = expect();
     send(std::move(encoded));
     if (!is_watching_) watch();
     co_await operation->done.wait();
     if (!operation->is_answered) throw unavailable(end_reason_);
     co_return std::move(operation->reply);
+}
+
+std::shared_ptr<Connection::Operation> Connection::expect() {
+    const auto operation = std::make_shared<Operation>(context_);
+    operation->sent_at = steady_clock::now();
+    expected_.push_back(operation);
+    return operation;
 }
 
 void Connection::send(std::string encoded) {
@@ -173,10 +184,7 @@ void Connection::take_replies(std::size_t bytes) {
 }
 
 void Connection::take(Reply reply) {
-    if (listens_) {
-        if (reply.is_error()) return fail(std::string(reply.text()));
-        return options_.on_push(reply);
-    }
+    if (listens_) return options_.on_push(reply);
     if (expected_.empty()) return fail("an answer to nothing");
     const auto operation = std::move(expected_.front());
     expected_.pop_front();

@@ -31,10 +31,12 @@ struct ConnectionLimits {
 };
 
 struct ConnectionOptions {
-    Address address;
+    Endpoint server;
+    Login login{};
     ConnectionLimits limits{};
+    bool must_be_master = false;
     std::vector<std::string> scripts{};  // loaded before the first command
-    // Where set, the connection listens to topics, and everything that comes goes here.
+    // Where set, the connection listens to topics, and everything that comes goes here, errors too.
     std::function<void(const Reply&)> on_push{};
 };
 
@@ -50,11 +52,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // The answer, which may be an error. Throws Error{unavailable}.
-    boost::asio::awaitable<Reply> run(std::string encoded);
+    // The answer, which may be an error. Throws Error{unavailable}. `asking`: of a server that is about to
+    // take the key over from another (https://redis.io/docs/reference/cluster-spec/#ask-redirection).
+    boost::asio::awaitable<Reply> run(std::string encoded, bool asking = false);
     // Without an answer of its own: for one that listens.
     void send(std::string encoded);
 
+    const Endpoint& server() const { return options_.server; }
     // Of the server's process; another one after each restart.
     const std::string& run_id() const { return run_id_; }
     bool is_broken() const { return is_broken_; }
@@ -79,6 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     boost::asio::awaitable<void> open();
     boost::asio::awaitable<void> introduce();
     boost::asio::awaitable<Reply> demand(std::vector<std::string> words);
+    std::shared_ptr<Operation> expect();
     void schedule_flush();
     void flush();
     void read();

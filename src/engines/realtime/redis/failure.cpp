@@ -8,10 +8,11 @@ namespace spaktok::realtime::redis {
 namespace {
 
 // Memory is full, data is being loaded, a script runs for too long, the disk refuses the log, a replica
-// without its master, or whom the server does not let in: none is about the command.
-constexpr std::array<std::string_view, 12> outages{"OOM",      "LOADING",    "BUSY",       "MISCONF",
-                                                   "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN",
-                                                   "TRYAGAIN", "NOAUTH",     "WRONGPASS",  "NOPERM"};
+// without its master, a cluster that is changing, or whom the server does not let in: none is about the
+// command.
+constexpr std::array<std::string_view, 14> outages{
+    "OOM",         "LOADING",  "BUSY",  "MISCONF", "READONLY", "MASTERDOWN", "NOREPLICAS",
+    "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",     "NOAUTH",   "WRONGPASS",  "NOPERM"};
 
 std::string_view first_word(std::string_view error) {
     return error.substr(0, error.find(' '));
@@ -39,6 +40,14 @@ Error failure_of(std::string_view error) {
 bool is_wrong_server(std::string_view error) {
     const auto word = first_word(error);
     return word == "READONLY" || word == "MASTERDOWN";
+}
+
+bool is_try_again(std::string_view error) {
+    return first_word(error) == "TRYAGAIN";
+}
+
+bool is_cluster_down(std::string_view error) {
+    return first_word(error) == "CLUSTERDOWN";
 }
 
 bool is_unknown_script(std::string_view error) {

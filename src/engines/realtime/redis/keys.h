@@ -33,16 +33,29 @@ inline std::string of_counter(std::string_view key) {
     return "counter:" + std::string(key);
 }
 
+// The name as a hash tag. Empty braces are none, so what would look like them begins with a colon of its own.
+inline std::string tagged(std::string_view name) {
+    const bool is_escaped = name.empty() || name.front() == '}' || name.front() == ':';
+    return (is_escaped ? "{:" : "{") + std::string(name) + "}";
+}
+inline std::string untagged(std::string_view tag) {
+    const auto name = tag.substr(1, tag.size() - 2);
+    return std::string(name.starts_with(':') ? name.substr(1) : name);
+}
+
 inline std::string of_board(std::string_view board) {
-    return "ranking:{" + std::string(board) + "}";
+    return "ranking:" + tagged(board);
 }
 inline std::string of_board_events(std::string_view board) {
     return of_board(board) + ":events";
 }
 
-inline constexpr std::string_view topic_prefix = "topic:{";
+inline constexpr std::string_view topic_prefix = "topic:";
 inline std::string of_topic(std::string_view topic) {
-    return std::string(topic_prefix) + std::string(topic) + "}";
+    return std::string(topic_prefix) + tagged(topic);
+}
+inline std::string topic_of(std::string_view name) {
+    return untagged(name.substr(topic_prefix.size()));
 }
 inline std::string of_topic_state(std::string_view topic) {
     return of_topic(topic) + ":state";
@@ -51,8 +64,8 @@ inline std::string of_topic_state(std::string_view topic) {
 // The nodes that count at a place stand at `viewers:{<stream>}`, their counts at `viewers:{<stream>}:<node>`.
 inline std::string of_place(std::string_view place) {
     constexpr std::string_view usual = "viewers:";
-    if (place.starts_with(usual)) return "viewers:{" + std::string(place.substr(usual.size())) + "}";
-    return "viewers::{" + std::string(place) + "}";
+    if (place.starts_with(usual)) return "viewers:" + tagged(place.substr(usual.size()));
+    return "viewers::" + tagged(place);
 }
 
 }  // namespace spaktok::realtime::redis::keys

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,17 +14,22 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "engines/realtime/redis/connection.h"
+#include "engines/realtime/redis/line_metrics.h"
 
 namespace spaktok::realtime::redis {
 
-// Lives on its context's only thread. After a failed attempt the next one waits (50 ms, doubling up to
-// 400 ms): once the server is back, so is the line within a second.
-class Line {
+// Lives on its context's only thread, until it is closed. After a failed attempt the next one waits (50 ms,
+// doubling up to 400 ms): once the server is back, so is the line within a second.
+class Line : public std::enable_shared_from_this<Line> {
   public:
     struct Options {
         ConnectionOptions connection;
+        std::string use;  // for metrics
+        // Where set, it is asked before each attempt which server it is now. Throws Error{unavailable}.
+        std::function<boost::asio::awaitable<Endpoint>()> find{};
         std::function<void(const std::shared_ptr<Connection>&)> on_open{};
         std::function<void()> on_close{};
+        std::function<void()> on_trouble{};  // a connection ended, or an attempt failed
     };
     Line(boost::asio::io_context& context, Options options);
 
@@ -41,11 +47,14 @@ class Line {
   private:
     boost::asio::awaitable<void> run();
     boost::asio::awaitable<void> attempt();
+    boost::asio::awaitable<std::shared_ptr<Connection>> connect();
+    boost::asio::awaitable<void> serve(const std::shared_ptr<Connection>& connection);
     boost::asio::awaitable<void> pause();
     void tell_waiting();
 
     boost::asio::io_context& context_;
-    const Options options_;
+    Options options_;
+    LineMetrics metrics_;
     std::shared_ptr<Connection> connection_;
     std::shared_ptr<Event> changed_;
     std::optional<Error> failure_;

@@ -20,7 +20,11 @@ RedisEngine::~RedisEngine() {
 }
 
 asio::awaitable<void> RedisEngine::check() {
-    co_await client_->run({.name = "check", .key = "", .words = {"PING"}, .reads = true});
+    const Masters masters = co_await client_->masters(false);
+    for (const auto& server : masters.servers) {
+        co_await client_->run(
+            {.name = "check", .key = "", .words = {"PING"}, .reads = true, .server = server});
+    }
 }
 
 asio::awaitable<void> RedisEngine::stop() {

@@ -1,4 +1,4 @@
-// Redis 7 behind the realtime port.
+// Redis 7 behind the realtime port: one server, the master that Sentinels name, or a cluster.
 #pragma once
 
 #include <memory>

@@ -36,6 +36,8 @@ using std::chrono::steady_clock;
 using testing::HasSubstr;
 using testing::Not;
 
+using Endpoints = std::vector<Endpoint>;
+
 constexpr HistoryLimits kept{.messages_max = 10'000, .age_max = seconds(600)};
 // The engine promises two seconds, and one for its return; a busy machine is given some more.
 constexpr milliseconds answer_within{3'000};
@@ -55,27 +57,75 @@ Error error_of(const std::function<void()>& work) {
 
 TEST(RedisAddress, SaysWhereAndWho) {
     const auto full = parse_address("rediss://ada:s%40cret@cache.example.org:7000/3?ca=/etc/ca.pem");
-    EXPECT_EQ(full.host, "cache.example.org");
-    EXPECT_EQ(full.port, "7000");
-    EXPECT_EQ(full.user, "ada");
-    EXPECT_EQ(full.password, "s@cret");
-    EXPECT_EQ(full.database, 3);
-    EXPECT_TRUE(full.tls);
-    EXPECT_EQ(full.ca_file, "/etc/ca.pem");
+    EXPECT_EQ(full.form, Address::Form::server);
+    EXPECT_EQ(full.endpoints, (Endpoints{{"cache.example.org", "7000"}}));
+    EXPECT_EQ(full.login.user, "ada");
+    EXPECT_EQ(full.login.password, "s@cret");
+    EXPECT_EQ(full.login.database, 3);
+    EXPECT_TRUE(full.login.tls);
+    EXPECT_EQ(full.login.ca_file, "/etc/ca.pem");
     const auto least = parse_address("redis://localhost");
-    EXPECT_EQ(least.port, "6379");
-    EXPECT_EQ(least.user + least.password, "");
-    EXPECT_EQ(least.database, 0);
-    EXPECT_FALSE(least.tls);
-    EXPECT_EQ(parse_address("redis://:secret@[::1]:1/16383").host, "::1");
-    EXPECT_EQ(parse_address("redis://:secret@h").password, "secret");
+    EXPECT_EQ(least.endpoints, (Endpoints{{"localhost", "6379"}}));
+    EXPECT_EQ(least.login.user + least.login.password, "");
+    EXPECT_EQ(least.login.database, 0);
+    EXPECT_FALSE(least.login.tls);
+    EXPECT_EQ(parse_address("redis://:secret@[::1]:1/16383").endpoints, (Endpoints{{"::1", "1"}}));
+    EXPECT_EQ(parse_address("redis://:secret@h/").login.password, "secret");
+}
+
+TEST(RedisAddress, NamesSentinelsAndTheirMaster) {
+    const auto full = parse_address("redis+sentinel://ada:s%40cret@one,two:7000,[::1]/main/2");
+    EXPECT_EQ(full.form, Address::Form::sentinels);
+    EXPECT_EQ(full.endpoints, (Endpoints{{"one", "26379"}, {"two", "7000"}, {"::1", "26379"}}));
+    EXPECT_EQ(full.master, "main");
+    EXPECT_EQ(full.login.user, "ada");
+    EXPECT_EQ(full.login.password, "s@cret");
+    EXPECT_EQ(full.login.database, 2);
+    EXPECT_FALSE(full.login.tls);
+    const auto least = parse_address("rediss+sentinel://one/main?ca=/etc/ca.pem");
+    EXPECT_EQ(least.login.database, 0);
+    EXPECT_TRUE(least.login.tls);
+    EXPECT_EQ(least.login.ca_file, "/etc/ca.pem");
+}
+
+TEST(RedisAddress, NamesSomeOfAClustersServers) {
+    const auto full = parse_address("redis+cluster://ada:secret@one,two:7000/");
+    EXPECT_EQ(full.form, Address::Form::cluster);
+    EXPECT_EQ(full.endpoints, (Endpoints{{"one", "6379"}, {"two", "7000"}}));
+    EXPECT_EQ(full.login.password, "secret");
+    EXPECT_EQ(parse_address("rediss+cluster://one/0").login.tls, true);
+    std::string many = "redis+cluster://h";
+    for (std::size_t i = 1; i < endpoints_max; ++i)
+        many += ",h";
+    EXPECT_EQ(parse_address(many).endpoints.size(), endpoints_max);
+    EXPECT_EQ(error_of([&] { parse_address(many + ",h"); }).code(), ErrorCode::invalid_argument);
 }
 
 TEST(RedisAddress, IsRefusedWithoutRepeatingItsPassword) {
-    for (const char* url : {"redis://", "redis://:secret@", "redis://:secret@h:0", "redis://:secret@h:65536",
-                            "redis://:secret@h:port", "redis://:secret@h/16384", "redis://:secret@h/-1",
-                            "redis://:secret@h/one", "redis://:secret@h/1/2", "redis://:secret@h?ca=/x",
-                            "rediss://:secret@h?sni=x", "redis://:secret@h#x", "http://:secret@h"}) {
+    for (const char* url : {"redis://",
+                            "redis://:secret@",
+                            "redis://:secret@h:0",
+                            "redis://:secret@h:65536",
+                            "redis://:secret@h:port",
+                            "redis://:secret@h/16384",
+                            "redis://:secret@h/-1",
+                            "redis://:secret@h/one",
+                            "redis://:secret@h/1/2",
+                            "redis://:secret@h?ca=/x",
+                            "rediss://:secret@h?sni=x",
+                            "redis://:secret@h#x",
+                            "http://:secret@h",
+                            "redis://:secret@a,b",
+                            "redis+sentinel://:secret@h",
+                            "redis+sentinel://:secret@h/",
+                            "redis+sentinel://:secret@h,/main",
+                            "redis+sentinel://:secret@h:0/main",
+                            "redis+sentinel://:secret@h/main/x",
+                            "redis+sentinel://:secret@h/main/1/2",
+                            "redis+cluster://:secret@",
+                            "redis+cluster://:secret@a,,b",
+                            "redis+cluster://:secret@h/1",
+                            "redis+cluster://:secret@h?ca=/x"}) {
         const auto error = error_of([&] { parse_address(url); });
         EXPECT_EQ(error.code(), ErrorCode::invalid_argument) << url;
         EXPECT_THAT(error.message() + error.detail(), Not(HasSubstr("secret"))) << url;
@@ -166,6 +216,43 @@ TEST_F(RedisEngineTest, ScriptsAreLoadedAgainWhereTheServerForgotThem) {
     server_.ask("SCRIPT FLUSH");
     EXPECT_EQ(publish("2").offset, 2U);
     EXPECT_EQ(publish("3").offset, 3U);
+}
+
+// A line of /metrics, without its name.
+double metric(const std::string& series) {
+    const std::string text = '\n' + metrics::expose();
+    const auto at = text.find('\n' + series + ' ');
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + series.size() + 2));
+}
+
+TEST_F(RedisEngineTest, MetricsTellHowItsConnectionsAre) {
+    const std::string use = "{use=\"commands\"}";
+    const auto value = [&](const std::string& name) {
+        return metric("spaktok_redis_connections" + name + use);
+    };
+    EXPECT_TRUE(eventually([&] { return value("") == 2 && value("_missing") == 0; }));
+    EXPECT_TRUE(eventually([&] { return metric("spaktok_redis_connections{use=\"topics\"}") == 1; }));
+    const double opened = value("_opened_total");
+    const double lost = value("_lost_total");
+    const double refused = value("_refused_total");
+    server_.kill();
+    EXPECT_TRUE(eventually([&] {
+        return value("") == 0 && value("_missing") == 2 && value("_lost_total") == lost + 2 &&
+               value("_refused_total") > refused;
+    }));
+    server_.start();
+    EXPECT_TRUE(eventually([&] { return value("") == 2 && value("_missing") == 0; }));
+    EXPECT_EQ(value("_opened_total"), opened + 2);
+}
+
+TEST_F(RedisEngineTest, MetricsTellHowManyCommandsWait) {
+    put("key", "value");
+    server_.pause();
+    std::thread waiting([&] { EXPECT_EQ(error_of([&] { get("key"); }).code(), ErrorCode::unavailable); });
+    EXPECT_TRUE(eventually([] { return metric("spaktok_redis_waiting") == 1; }));
+    waiting.join();
+    EXPECT_EQ(metric("spaktok_redis_waiting"), 0);
+    server_.resume();
 }
 
 TEST_F(RedisEngineTest, CommandsAreCounted) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "engines/realtime/limits.h"
+#include "engines/realtime/redis/failure.h"
 #include "engines/realtime/redis/keys.h"
 
 namespace spaktok::realtime::redis {
@@ -17,6 +18,31 @@ milliseconds life_of(milliseconds expires_after) {
 
 namespace {
 constexpr int scan_page_keys = 1'000;
+
+// Where a scan stands: `<version>/<server>/<the server's own cursor>`.
+struct ScanCursor {
+    std::uint64_t version = 0;  // of the map that it began with
+    std::size_t server = 0;
+    std::string inside = "0";
+};
+
+ScanCursor parse_cursor(const std::string& text) {
+    if (text.empty()) return {};
+    const auto first = text.find('/');
+    const auto second = text.find('/', first + 1);
+    return {.version = static_cast<std::uint64_t>(to_integer(text.substr(0, first))),
+            .server = static_cast<std::size_t>(to_integer(text.substr(first + 1, second - first - 1))),
+            .inside = text.substr(second + 1)};
+}
+
+std::string text_of(const ScanCursor& cursor) {
+    return std::to_string(cursor.version) + '/' + std::to_string(cursor.server) + '/' + cursor.inside;
+}
+
+void check_same(const Masters& masters, const ScanCursor& cursor) {
+    if (masters.version != cursor.version)
+        throw unavailable("the cluster's servers have changed during a scan; begin it anew");
+}
 
 std::optional<std::string> optional_text(const Reply& reply) {
     if (reply.is_nil()) return std::nullopt;
@@ -98,15 +124,26 @@ asio::awaitable<std::vector<std::string>> RedisKeyValues::set_members(std::strin
 }
 
 // https://redis.io/commands/scan: each key that is there from the first page to the last comes at least once.
+// In a cluster one master is scanned after the other, which finds all only where no slot moves meanwhile.
 asio::awaitable<ScanPage> RedisKeyValues::scan(std::string cursor) {
-    const std::string from = cursor.empty() ? "0" : std::move(cursor);
+    ScanCursor at = parse_cursor(cursor);
+    const auto masters = co_await client_.masters(at.inside == "0");
+    if (cursor.empty()) at.version = masters.version;
+    check_same(masters, at);
     const Reply reply =
         co_await client_.run({.name = "scan",
-                              .key = from,
-                              .words = {"SCAN", from, "COUNT", std::to_string(scan_page_keys)},
-                              .reads = true});
+                              .key = "",
+                              .words = {"SCAN", at.inside, "COUNT", std::to_string(scan_page_keys)},
+                              .reads = true,
+                              .server = masters.servers[at.server]});
     ScanPage page;
-    if (reply[0].text() != "0") page.next = reply[0].text();
+    at.inside = reply[0].text();
+    if (at.inside == "0") ++at.server;
+    if (at.server < masters.servers.size()) {
+        page.next = text_of(at);
+    } else {
+        check_same(co_await client_.masters(true), at);
+    }
     const Reply names = reply[1];
     for (std::size_t i = 0; i < names.size(); ++i) {
         const std::string_view name = names[i].text();

@@ -41,7 +41,7 @@ std::int64_t Reply::integer() const {
 }
 
 std::size_t Reply::size() const {
-    if (node_ == nullptr || node_->type != REDIS_REPLY_ARRAY) unexpected("no list");
+    if (!is_list()) unexpected("no list");
     return node_->elements;
 }
 

@@ -21,6 +21,7 @@ class Reply {
     bool is_nil() const { return node_ == nullptr || node_->type == REDIS_REPLY_NIL; }
     bool is_error() const { return node_ != nullptr && node_->type == REDIS_REPLY_ERROR; }
     bool is_text() const;
+    bool is_list() const { return node_ != nullptr && node_->type == REDIS_REPLY_ARRAY; }
     std::string_view text() const;  // of a string, a status or an error
     std::int64_t integer() const;
     std::size_t size() const;  // of an array

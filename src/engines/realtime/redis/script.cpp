@@ -42,37 +42,37 @@ Script::Script(std::string name, std::string_view text)
 
 namespace scripts {
 
-// ARGV 3: messages kept, 4: their age in ms, 5: how long an idle topic is remembered in ms, 6: channel,
-// 7: payload. Answers {epoch, offset}.
+// ARGV 3: messages kept, 4: their age in ms, 5: how long an idle topic is remembered in ms, 6: PUBLISH or
+// SPUBLISH, 7: channel, 8: payload. Answers {epoch, offset}.
 const Script publish("publish", SPAKTOK_TOPIC_STATE R"(
 offset = offset + 1
 redis.call('HSET', KEYS[2], 'offset', text(offset), 'ms', text(now), 'age', ARGV[4])
-redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[3], text(now) .. '-' .. text(offset), 'm', ARGV[7])
+redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[3], text(now) .. '-' .. text(offset), 'm', ARGV[8])
 redis.call('XTRIM', KEYS[1], 'MINID', text(now - tonumber(ARGV[4]) + 1))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('PEXPIRE', KEYS[2], text(math.max(tonumber(ARGV[4]), tonumber(ARGV[5]))))
-redis.call('PUBLISH', ARGV[6], epoch .. '\n' .. text(offset) .. '\n' .. ARGV[7])
+redis.call(ARGV[6], ARGV[7], epoch .. '\n' .. text(offset) .. '\n' .. ARGV[8])
 return {epoch, text(offset)}
 )");
 
-// ARGV 3: how long an idle topic is remembered in ms, 4: the reader's own channel, 5: what to say there: on a
-// connection that listens to both, all before it is in the answer, and all after it is not. 6, 7: the epoch
-// and the offset to read from; none where nothing is to be read. Answers {epoch, offset, complete, entries
-// from the newest}.
+// ARGV 3: how long an idle topic is remembered in ms, 4: PUBLISH or SPUBLISH, 5: the reader's own channel, 6:
+// what to say there: on a connection that listens to both, all before it is in the answer, and all after it
+// is not. 7, 8: the epoch and the offset to read from; none where nothing is to be read. Answers {epoch,
+// offset, complete, entries from the newest}.
 const Script read_topic("read_topic", SPAKTOK_TOPIC_STATE R"(
 if age > 0 then redis.call('XTRIM', KEYS[1], 'MINID', text(now - age + 1)) end
 redis.call('PEXPIRE', KEYS[2], text(math.max(age, tonumber(ARGV[3]))))
 local complete, entries = 0, {}
-if #ARGV == 5 then
+if #ARGV == 6 then
   complete = 1
-elseif ARGV[6] == epoch then
-  local missed = offset - tonumber(ARGV[7])
+elseif ARGV[7] == epoch then
+  local missed = offset - tonumber(ARGV[8])
   if missed >= 0 and missed <= redis.call('XLEN', KEYS[1]) then
     complete = 1
     if missed > 0 then entries = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', text(missed)) end
   end
 end
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+redis.call(ARGV[4], ARGV[5], ARGV[6])
 return {epoch, text(offset), complete, entries}
 )");
 

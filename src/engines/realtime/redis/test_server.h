@@ -23,6 +23,9 @@ class TestServer {
         // beside the test program.
         bool has_frozen_clock = false;
         bool tls = false;
+        // Where set, it is a Sentinel that watches the server on that port under the name "main".
+        std::uint16_t watched_port = 0;
+        std::size_t quorum = 1;  // so many Sentinels must find it dead
     };
     // Starts the server; throws std::runtime_error where that fails.
     explicit TestServer(Options options);
@@ -50,11 +53,13 @@ class TestServer {
 
     // The frozen clock shows what the given one does, and moves with it.
     void follow(engines::testing::LeadingClock& clock);
+    void show(Timestamp now) const;
 
   private:
     void make_certificate() const;
+    std::vector<std::string> server_words() const;
+    std::vector<std::string> sentinel_words() const;
     bool try_start();
-    void show(Timestamp now) const;
 
     const Options options_;
     std::filesystem::path folder_;

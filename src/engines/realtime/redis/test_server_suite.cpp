@@ -72,6 +72,7 @@ TestServer::TestServer(Options options) : options_(std::move(options)) {
     constexpr int attempts = 10;  // someone else may take the port first
     for (int attempt = 0; attempt < attempts; ++attempt) {
         port_ = free_port();
+        fs::remove(folder_ / "sentinel.conf");
         if (try_start()) return;
     }
     throw std::runtime_error("Redis does not start: see " + (folder_ / "server.log").string());
@@ -103,7 +104,7 @@ std::string TestServer::url() const {
     return options_.tls ? "rediss://localhost" + place + "?ca=" + certificate() : "redis://127.0.0.1" + place;
 }
 
-bool TestServer::try_start() {
+std::vector<std::string> TestServer::server_words() const {
     const std::string port = std::to_string(port_);
     std::vector<std::string> words{
         "redis-server", "--bind", "127.0.0.1",     "--dir", folder_.string(), "--save", "",
@@ -111,11 +112,32 @@ bool TestServer::try_start() {
     if (options_.tls) {
         words.insert(words.end(),
                      {"--port", "0", "--tls-port", port, "--tls-cert-file", certificate(), "--tls-key-file",
-                      (folder_ / "key.pem").string(), "--tls-auth-clients", "no"});
+                      (folder_ / "key.pem").string(), "--tls-ca-cert-file", certificate(),
+                      "--tls-auth-clients", "no", "--unixsocket", (folder_ / "socket").string()});
     } else {
         words.insert(words.end(), {"--port", port});
     }
+    // A replica is not to wait for others that might come.
+    words.insert(words.end(), {"--repl-diskless-sync-delay", "0"});
     words.insert(words.end(), options_.settings.begin(), options_.settings.end());
+    return words;
+}
+
+std::vector<std::string> TestServer::sentinel_words() const {
+    const fs::path settings = folder_ / "sentinel.conf";
+    if (!fs::exists(settings)) {
+        std::ofstream(settings) << "port " << port_ << "\nbind 127.0.0.1\ndir " << folder_.string()
+                                << "\nsentinel monitor main 127.0.0.1 " << options_.watched_port << ' '
+                                << options_.quorum
+                                << "\nsentinel down-after-milliseconds main 1000"
+                                   "\nsentinel failover-timeout main 1500\n";
+    }
+    return {"redis-server", settings.string(), "--sentinel"};
+}
+
+bool TestServer::try_start() {
+    const bool is_sentinel = options_.watched_port != 0;
+    auto words = is_sentinel ? sentinel_words() : server_words();
     std::vector<std::string> environment;
     if (options_.has_frozen_clock) {
         const fs::path preloaded = fs::canonical("/proc/self/exe").parent_path() / "libfrozen_clock.so";
@@ -133,7 +155,8 @@ bool TestServer::try_start() {
         }
         std::ifstream log(folder_ / "server.log");
         const std::string text(std::istreambuf_iterator<char>(log), {});
-        if (text.find("Ready to accept connections") != std::string::npos) return true;
+        if (text.find(is_sentinel ? "+monitor master" : "Ready to accept connections") != std::string::npos)
+            return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     kill();
@@ -184,8 +207,9 @@ std::string TestServer::ask(const std::string& command) const {
 }
 
 std::string TestServer::ask(const std::vector<std::string>& words) const {
-    const std::unique_ptr<redisContext, decltype(&redisFree)> context(redisConnect("127.0.0.1", port_),
-                                                                      redisFree);
+    const std::unique_ptr<redisContext, decltype(&redisFree)> context(
+        options_.tls ? redisConnectUnix((folder_ / "socket").c_str()) : redisConnect("127.0.0.1", port_),
+        redisFree);
     if (context == nullptr || context->err != 0) throw std::runtime_error("no connection to ask " + words[0]);
     std::vector<const char*> pointers;
     std::vector<std::size_t> sizes;

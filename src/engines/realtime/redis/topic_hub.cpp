@@ -44,6 +44,10 @@ std::optional<TopicMessage> parse_message(std::string_view text) {
     return message;
 }
 
+std::string verb_of_publishing(const Servers& servers) {
+    return servers.is_cluster() ? "SPUBLISH" : "PUBLISH";
+}
+
 // An entry's id is `<milliseconds>-<offset>`.
 std::uint64_t offset_of(std::string_view id) {
     return static_cast<std::uint64_t>(to_integer(id.substr(id.find('-') + 1)));
@@ -95,30 +99,28 @@ class TopicHub::Use {
 TopicHub::TopicHub(Client& client, Random& random)
     : context_(client.context()),
       client_(client),
-      line_(*context_, {.connection = {.address = client.address(),
-                                       .limits = client.limits(),
-                                       .on_push = [this](const Reply& push) { on_push(push); }},
-                        .on_open = [this](const auto& connection) { on_open(connection); },
-                        .on_close = [this] { on_close(); }}),
+      servers_(client.servers()),
       // Six bytes are eight characters: with a number an epoch still fits into std::string itself.
       instance_(random.token(6)),
       // Channels know no database numbers, so the names do.
       own_channel_("node:" + instance_),
-      channel_prefix_("db" + std::to_string(client.address().database) + ":"),
+      channel_prefix_("db" + std::to_string(servers_.database()) + ":"),
       upkeep_(*context_),
       topics_gauge_(metrics::gauge("spaktok_redis_topics", "Topics that this node is subscribed to.")),
       lost_(metrics::counter("spaktok_redis_topics_lost_total",
                              "Times that a topic's subscribers were told to load it anew.")) {}
 
 void TopicHub::start() {
-    line_.start();
+    servers_.on_map([this] { listen_to_servers(); });
+    listen_to_servers();
     asio::co_spawn(*context_, keep_up(), asio::detached);
 }
 
 void TopicHub::close() {
     is_closed_ = true;
     upkeep_.cancel();
-    line_.close();
+    for (const auto& ear : ears_)
+        ear->line->close();
 }
 
 std::string TopicHub::next_epoch() {
@@ -132,6 +134,23 @@ std::string TopicHub::channel_of(std::string_view topic) const {
     return channel_prefix_ + keys::of_topic(topic);
 }
 
+std::string TopicHub::own_channel_of(std::string_view topic) const {
+    return servers_.is_cluster() ? "node:" + keys::tagged(topic) + ":" + instance_ : own_channel_;
+}
+
+// Those that come and go with the topic.
+std::vector<std::string> TopicHub::channels_of(std::string_view topic) const {
+    if (servers_.is_cluster()) return {channel_of(topic), own_channel_of(topic)};
+    return {channel_of(topic)};
+}
+
+std::shared_ptr<TopicHub::Topic> TopicHub::topic_of(std::string_view channel) const {
+    const std::string topics_prefix = channel_prefix_ + std::string(keys::topic_prefix);
+    if (!channel.starts_with(topics_prefix)) return nullptr;
+    const auto found = topics_.find(keys::topic_of(channel.substr(channel_prefix_.size())));
+    return found == topics_.end() ? nullptr : found->second;
+}
+
 // ---- Publishing
 
 asio::awaitable<Position> TopicHub::publish(std::string name, std::string payload, HistoryLimits history) {
@@ -143,9 +162,10 @@ asio::awaitable<Position> TopicHub::publish(std::string name, std::string payloa
     }
     const std::string key = keys::of_topic(name);
     if (history.messages_max == 0) {
-        co_await client_.execute({.name = "publish_unkept",
-                                  .key = key,
-                                  .words = {"PUBLISH", channel_of(name), "\n0\n" + std::move(payload)}});
+        co_await client_.execute(
+            {.name = "publish_unkept",
+             .key = key,
+             .words = {verb_of_publishing(servers_), channel_of(name), "\n0\n" + std::move(payload)}});
         co_return Position{};
     }
     const Reply answer = co_await client_.execute(
@@ -156,27 +176,77 @@ asio::awaitable<Position> TopicHub::publish(std::string name, std::string payloa
                 std::to_string(history.messages_max),
                 std::to_string(milliseconds(history.age_max).count()),
                 std::to_string(milliseconds(idle_max).count()),
+                verb_of_publishing(servers_),
                 channel_of(name),
-                std::move(payload),
+                payload,
             };
         });
     co_return Position{.epoch = std::string(answer[0].text()),
                        .offset = static_cast<std::uint64_t>(to_integer(answer[1].text()))};
 }
 
-// ---- The listening connection
+// ---- The listening connections
 
-void TopicHub::on_open(const std::shared_ptr<Connection>& connection) {
-    ask(*connection, "SUBSCRIBE", own_channel_);
-    for (const auto& [name, topic] : topics_)
-        asio::co_spawn(*context_, bring_up(topic, connection), asio::detached);
+// One with each master that is known now.
+void TopicHub::listen_to_servers() {
+    if (is_closed_) return;
+    std::vector<std::shared_ptr<Ear>> ears;
+    for (const auto& server : servers_.known()) {
+        const auto found = std::ranges::find(ears_, server->endpoint, &Ear::server);
+        ears.push_back(found == ears_.end() ? open_ear(server->endpoint) : *found);
+    }
+    const auto before = std::exchange(ears_, std::move(ears));
+    for (const auto& [name, topic] : topics_) {
+        const auto had = topic->ear;
+        if (had == ear_of(topic->slot)) continue;
+        serve_anew(topic);
+        if (had) ask(*had, false, channels_of(name));
+    }
+    for (const auto& ear : before) {
+        if (std::ranges::find(ears_, ear) != ears_.end()) continue;
+        ear->line->close();
+        on_close(*ear);
+    }
 }
 
-void TopicHub::on_close() {
-    for (const auto& [name, topic] : topics_)
-        stop_serving(*topic);
-    for (const auto& request : std::exchange(requests_, {}))
-        request->set();
+std::shared_ptr<TopicHub::Ear> TopicHub::open_ear(const Endpoint& server) {
+    const auto ear = std::make_shared<Ear>(Ear{.server = server, .line = nullptr});
+    const std::weak_ptr<Ear> weak = ear;
+    const auto with_ear = [weak](auto&& work) {
+        if (const auto alive = weak.lock()) work(*alive);
+    };
+    ear->line = servers_.listening_line(
+        server,
+        {.connection = {.on_push =
+                            [this, with_ear](const Reply& push) {
+                                with_ear([&](Ear& alive) { on_push(alive, push); });
+                            }},
+         .on_open = [this, with_ear](const auto&) { with_ear([this](Ear& alive) { on_open(alive); }); },
+         .on_close = [this, with_ear] { with_ear([this](Ear& alive) { on_close(alive); }); }});
+    ear->line->start();
+    return ear;
+}
+
+std::shared_ptr<TopicHub::Ear> TopicHub::ear_of(std::size_t slot) const {
+    const auto& server = servers_.current(slot);
+    if (!server) return nullptr;
+    const auto found = std::ranges::find(ears_, server->endpoint, &Ear::server);
+    return found == ears_.end() ? nullptr : *found;
+}
+
+void TopicHub::on_open(Ear& ear) {
+    if (!servers_.is_cluster()) ask(ear, true, {own_channel_});
+    for (const auto& [name, topic] : topics_) {
+        if (topic->ear.get() == &ear) serve_anew(topic);
+    }
+}
+
+void TopicHub::on_close(Ear& ear) {
+    for (const auto& [name, topic] : topics_) {
+        if (topic->ear.get() == &ear) stop_serving(*topic);
+    }
+    for (const auto& request : std::exchange(ear.requests, {}))
+        request->done.set();
 }
 
 void TopicHub::stop_serving(Topic& topic) {
@@ -188,50 +258,106 @@ void TopicHub::stop_serving(Topic& topic) {
     }
 }
 
-std::shared_ptr<Event> TopicHub::ask(Connection& connection, const char* verb, std::string channel) {
-    auto request = std::make_shared<Event>(*context_);
-    requests_.push_back(request);
-    connection.send(encode({verb, std::move(channel)}));
+std::shared_ptr<TopicHub::Request> TopicHub::ask(Ear& ear, bool subscribes,
+                                                 std::vector<std::string> channels) {
+    auto request = std::make_shared<Request>(*context_);
+    request->subscribes = subscribes;
+    request->unconfirmed = channels;
+    const auto open = ear.line->current();
+    if (!open) {
+        request->is_refused = true;
+        request->done.set();
+        return request;
+    }
+    ear.requests.push_back(request);
+    std::string verb = subscribes ? "SUBSCRIBE" : "UNSUBSCRIBE";
+    channels.insert(channels.begin(), servers_.is_cluster() ? 'S' + verb : verb);
+    open->send(encode(channels));
     return request;
 }
 
-void TopicHub::on_push(const Reply& push) {
+void TopicHub::on_push(Ear& ear, const Reply& push) {
+    if (push.is_error()) return on_refusal(ear, push.text());
+    if (!push.is_list()) return;  // it answers a PING where it is subscribed to nothing
     const auto kind = push[0].text();
-    if (kind == "message") {
-        const auto channel = push[1].text();
-        if (channel == own_channel_) {
-            const auto found = marks_.find(std::string(push[2].text()));
-            if (found != marks_.end()) found->second->marked.set();
-            return;
-        }
-        const auto name = channel.substr(channel_prefix_.size() + keys::topic_prefix.size());
-        const auto topic = topics_.find(std::string(name.substr(0, name.size() - 1)));
-        if (topic == topics_.end()) return;  // left since
-        auto message = parse_message(push[2].text());
-        if (message) on_message(topic->second, std::move(*message));
-    } else if (kind == "subscribe" || kind == "unsubscribe") {
-        if (requests_.empty()) return;
-        const auto request = std::move(requests_.front());
-        requests_.pop_front();
-        request->set();
+    if (kind == "message" || kind == "smessage") {
+        on_channel_message(push[1].text(), push[2].text());
+    } else if (kind == "subscribe" || kind == "ssubscribe") {
+        on_confirmation(ear, true, push[1].text());
+    } else if (kind == "unsubscribe" || kind == "sunsubscribe") {
+        on_confirmation(ear, false, push[1].text());
     }
 }
 
+void TopicHub::on_channel_message(std::string_view channel, std::string_view text) {
+    if (channel.starts_with("node:")) {
+        const auto found = marks_.find(std::string(text));
+        if (found != marks_.end()) found->second->marked.set();
+        return;
+    }
+    const auto topic = topic_of(channel);
+    if (!topic) return;  // left since
+    auto message = parse_message(text);
+    if (message) on_message(topic, std::move(*message));
+}
+
+void TopicHub::on_confirmation(Ear& ear, bool subscribes, std::string_view channel) {
+    if (!ear.requests.empty() && ear.requests.front()->subscribes == subscribes) {
+        const auto request = ear.requests.front();
+        if (std::erase(request->unconfirmed, channel) > 0) {
+            if (!request->unconfirmed.empty()) return;
+            ear.requests.pop_front();
+            return request->done.set();
+        }
+    }
+    if (subscribes) return;
+    // The slot is another server's now.
+    servers_.ask_again();
+    const auto topic = topic_of(channel);
+    if (topic && topic->ear.get() == &ear) serve_anew(topic);
+}
+
+// In a cluster the server may no longer have the slot; else it is about the whole connection.
+void TopicHub::on_refusal(Ear& ear, std::string_view error) {
+    if (!servers_.is_cluster() || ear.requests.empty()) {
+        log::warning("Redis refuses to be listened to", {{"detail", error}});
+        if (const auto open = ear.line->current()) open->close();
+        return;
+    }
+    servers_.ask_again();
+    const auto request = std::move(ear.requests.front());
+    ear.requests.pop_front();
+    request->is_refused = true;
+    request->done.set();
+}
+
+// From the beginning, at the server that has it now.
+void TopicHub::serve_anew(const std::shared_ptr<Topic>& topic) {
+    stop_serving(*topic);
+    topic->ear = ear_of(topic->slot);
+    if (topic->ear && topic->ear->line->current())
+        asio::co_spawn(*context_, bring_up(topic, topic->generation), asio::detached);
+}
+
 // Subscribes and hands on what was missed; then the topic is served.
-asio::awaitable<void> TopicHub::bring_up(std::shared_ptr<Topic> topic,
-                                         std::shared_ptr<Connection> connection) {
+asio::awaitable<void> TopicHub::bring_up(std::shared_ptr<Topic> topic, std::uint64_t generation) {
     const auto self = shared_from_this();
-    const std::uint64_t generation = topic->generation;
-    const auto request = ask(*connection, "SUBSCRIBE", channel_of(topic->name));
-    co_await request->wait();
     if (topic->generation != generation) co_return;
     asio::steady_timer timer(*context_);
-    while (topic->position && !co_await catch_up(topic)) {
+    while (!co_await listen(topic) || (topic->position && !co_await catch_up(topic))) {
+        if (topic->generation != generation) co_return;
         timer.expires_after(retry_pause);
         co_await timer.async_wait(asio::use_awaitable);
         if (topic->generation != generation || is_closed_) co_return;
     }
-    topic->live->set();
+    if (topic->generation == generation) topic->live->set();
+}
+
+// False where the server refused, or is gone.
+asio::awaitable<bool> TopicHub::listen(const std::shared_ptr<Topic>& topic) {
+    const auto request = ask(*topic->ear, true, channels_of(topic->name));
+    co_await request->done.wait();
+    co_return !request->is_refused;
 }
 
 // False where it did not work out.
@@ -265,8 +391,11 @@ asio::awaitable<Recovered> TopicHub::read(std::shared_ptr<Topic> topic, std::opt
     const Reply answer = co_await client_.execute(
         scripts::read_topic, {keys::of_topic(topic->name), keys::of_topic_state(topic->name)},
         [&](const std::string& run_id) {
-            std::vector<std::string> arguments{run_id, next_epoch(),
-                                               std::to_string(milliseconds(idle_max).count()), own_channel_,
+            std::vector<std::string> arguments{run_id,
+                                               next_epoch(),
+                                               std::to_string(milliseconds(idle_max).count()),
+                                               verb_of_publishing(servers_),
+                                               own_channel_of(topic->name),
                                                reading.mark};
             if (since) {
                 arguments.push_back(since->epoch);
@@ -315,10 +444,10 @@ std::shared_ptr<TopicHub::Topic> TopicHub::ensure(const std::string& name) {
     const auto found = topics_.find(name);
     if (found != topics_.end()) return found->second;
     if (topics_.size() >= topics_max) throw busy("too many topics");
-    const auto topic = std::make_shared<Topic>(*context_, name);
+    const auto topic = std::make_shared<Topic>(*context_, name, servers_.slot_of(keys::of_topic(name)));
     topics_.emplace(name, topic);
     topics_gauge_.set(static_cast<double>(topics_.size()));
-    if (line_.current()) asio::co_spawn(*context_, bring_up(topic, line_.current()), asio::detached);
+    serve_anew(topic);
     return topic;
 }
 
@@ -327,7 +456,7 @@ void TopicHub::release(const std::shared_ptr<Topic>& topic) {
     stop_serving(*topic);
     topics_.erase(topic->name);
     topics_gauge_.set(static_cast<double>(topics_.size()));
-    if (const auto open = line_.current()) ask(*open, "UNSUBSCRIBE", channel_of(topic->name));
+    if (topic->ear) ask(*topic->ear, false, channels_of(topic->name));
 }
 
 TopicHub::Group& TopicHub::group_of(Topic& topic, const std::shared_ptr<Mailbox>& mailbox) {
@@ -358,7 +487,8 @@ asio::awaitable<TopicHub::Member> TopicHub::join_served(std::string name, std::o
     for (;;) {
         const auto live = topic->live;
         if (!live->is_set()) {
-            co_await line_.connection();  // refuses at once where there is none
+            co_await servers_.owner(topic->slot);  // both refuse at once where there is none
+            if (const auto ear = topic->ear) co_await ear->line->connection();
             co_await live->wait();
         }
         auto member = co_await try_join(topic, since, mailbox, listener);
@@ -420,9 +550,7 @@ void TopicHub::on_message(const std::shared_ptr<Topic>& topic, TopicMessage mess
         if (is_old) return;
         if (!follows(*topic, message.position)) {
             // Something between is missing: what the history has of it comes first.
-            stop_serving(*topic);
-            if (line_.current()) asio::co_spawn(*context_, bring_up(topic, line_.current()), asio::detached);
-            return;
+            return serve_anew(topic);
         }
         topic->position = message.position;
     }

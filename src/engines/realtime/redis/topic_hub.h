@@ -20,15 +20,19 @@
 #include "engines/realtime/mailbox.h"
 #include "engines/realtime/realtime.h"
 #include "engines/realtime/redis/client.h"
-#include "engines/realtime/redis/line.h"
+#include "engines/realtime/redis/servers.h"
 
 namespace spaktok::realtime::redis {
 
 // How a subscriber comes in without a gap and without a repetition: the node's connection is subscribed to
-// the topic; then one script reads the history and says a word on the node's own channel, which the same
+// the topic; then one script reads the history and says a word on a channel of the node's own, which the same
 // connection hears. What comes before that word is in the history that was read, what comes after it is not:
 // that is held until the answer is here, and added to it. The same reading brings a topic up to date after
 // the connection was lost; what the history no longer has is told to its subscribers.
+//
+// In a cluster there is one such connection with each master, the channels are sharded ones
+// (https://redis.io/docs/manual/pubsub/#sharded-pubsub), and the node has a channel of its own for each
+// topic, where the topic is. A topic whose slot has another master is brought up there.
 //
 // Lives on the client's thread.
 class TopicHub : public std::enable_shared_from_this<TopicHub> {
@@ -63,10 +67,26 @@ class TopicHub : public std::enable_shared_from_this<TopicHub> {
         std::size_t count = 0;
         bool has_lost = false;  // its executor was behind; not told yet
     };
+    // What is asked of the server by the listening connection: it confirms each channel, in order.
+    struct Request {
+        explicit Request(boost::asio::io_context& context) : done(context) {}
+        bool subscribes = false;
+        std::vector<std::string> unconfirmed{};
+        bool is_refused = false;
+        Event done;  // also set when the connection ends
+    };
+    // The listening connection with one master.
+    struct Ear {
+        Endpoint server;
+        std::shared_ptr<Line> line;
+        std::deque<std::shared_ptr<Request>> requests{};
+    };
     struct Topic {
-        Topic(boost::asio::io_context& context, std::string topic_name)
-            : name(std::move(topic_name)), live(std::make_shared<Event>(context)) {}
+        Topic(boost::asio::io_context& context, std::string topic_name, std::size_t topic_slot)
+            : name(std::move(topic_name)), slot(topic_slot), live(std::make_shared<Event>(context)) {}
         const std::string name;
+        const std::size_t slot;
+        std::shared_ptr<Ear> ear;  // nullptr while nobody has its slot
         std::vector<Group> groups;
         std::size_t users = 0;             // subscribers, and those on their way
         std::optional<Position> position;  // up to where its subscribers have been served
@@ -75,19 +95,28 @@ class TopicHub : public std::enable_shared_from_this<TopicHub> {
         std::vector<Reading*> readings;
     };
     class Use;
-    // ---- the listening connection
-    void on_open(const std::shared_ptr<Connection>& connection);
-    void on_close();
-    void on_push(const Reply& push);
-    // Set when the server has confirmed it, or the connection ended.
-    std::shared_ptr<Event> ask(Connection& connection, const char* verb, std::string channel);
-    boost::asio::awaitable<void> bring_up(std::shared_ptr<Topic> topic,
-                                          std::shared_ptr<Connection> connection);
+    // ---- the listening connections
+    void listen_to_servers();
+    std::shared_ptr<Ear> open_ear(const Endpoint& server);
+    std::shared_ptr<Ear> ear_of(std::size_t slot) const;
+    void on_open(Ear& ear);
+    void on_close(Ear& ear);
+    void on_push(Ear& ear, const Reply& push);
+    void on_channel_message(std::string_view channel, std::string_view text);
+    void on_confirmation(Ear& ear, bool subscribes, std::string_view channel);
+    void on_refusal(Ear& ear, std::string_view error);
+    std::shared_ptr<Request> ask(Ear& ear, bool subscribes, std::vector<std::string> channels);
+    void serve_anew(const std::shared_ptr<Topic>& topic);
+    boost::asio::awaitable<void> bring_up(std::shared_ptr<Topic> topic, std::uint64_t generation);
+    boost::asio::awaitable<bool> listen(const std::shared_ptr<Topic>& topic);
     boost::asio::awaitable<bool> catch_up(const std::shared_ptr<Topic>& topic);
     void stop_serving(Topic& topic);
 
     // ---- topics
     std::string channel_of(std::string_view topic) const;
+    std::string own_channel_of(std::string_view topic) const;
+    std::vector<std::string> channels_of(std::string_view topic) const;
+    std::shared_ptr<Topic> topic_of(std::string_view channel) const;
     std::shared_ptr<Topic> ensure(const std::string& name);
     void release(const std::shared_ptr<Topic>& topic);
     static Group& group_of(Topic& topic, const std::shared_ptr<Mailbox>& mailbox);
@@ -111,14 +140,14 @@ class TopicHub : public std::enable_shared_from_this<TopicHub> {
 
     const std::shared_ptr<boost::asio::io_context> context_;  // the client's; subscriptions may outlive that
     Client& client_;
-    Line line_;
-    const std::string instance_;  // random, new at every start
-    const std::string own_channel_;
+    Servers& servers_;
+    const std::string instance_;     // random, new at every start
+    const std::string own_channel_;  // where there is no cluster
     const std::string channel_prefix_;
+    std::vector<std::shared_ptr<Ear>> ears_;
     std::uint64_t next_number_ = 0;
     std::unordered_map<std::string, std::shared_ptr<Topic>> topics_;
     std::unordered_map<std::string, Reading*> marks_;  // what is to be said on the own channel
-    std::deque<std::shared_ptr<Event>> requests_;      // to the server, which confirms in order
     boost::asio::steady_timer upkeep_;
     bool is_closed_ = false;
     bool has_lost_ = false;

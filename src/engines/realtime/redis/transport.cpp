@@ -10,25 +10,25 @@ namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
 using asio::ip::tcp;
 
-asio::awaitable<void> Transport::connect(const Address& address) {
+asio::awaitable<void> Transport::connect(const Endpoint& server, const Login& login) {
     tcp::resolver resolver(socket_.get_executor());
-    const auto endpoints = co_await resolver.async_resolve(address.host, address.port, asio::use_awaitable);
+    const auto endpoints = co_await resolver.async_resolve(server.host, server.port, asio::use_awaitable);
     co_await asio::async_connect(socket_, endpoints, asio::use_awaitable);
     socket_.set_option(tcp::no_delay(true));
-    if (address.tls) co_await shake_hands(address);
+    if (login.tls) co_await shake_hands(server, login);
 }
 
-asio::awaitable<void> Transport::shake_hands(const Address& address) {
+asio::awaitable<void> Transport::shake_hands(const Endpoint& server, const Login& login) {
     tls_context_.emplace(ssl::context::tls_client);
-    if (address.ca_file.empty()) {
+    if (login.ca_file.empty()) {
         tls_context_->set_default_verify_paths();
     } else {
-        tls_context_->load_verify_file(address.ca_file);
+        tls_context_->load_verify_file(login.ca_file);
     }
     tls_.emplace(socket_, *tls_context_);
     tls_->set_verify_mode(ssl::verify_peer);
-    tls_->set_verify_callback(ssl::host_name_verification(address.host));
-    SSL_set_tlsext_host_name(tls_->native_handle(), address.host.c_str());
+    tls_->set_verify_callback(ssl::host_name_verification(server.host));
+    SSL_set_tlsext_host_name(tls_->native_handle(), server.host.c_str());
     co_await tls_->async_handshake(ssl::stream_base::client, asio::use_awaitable);
 }
 

@@ -21,7 +21,7 @@ class Transport {
     explicit Transport(boost::asio::io_context& context) : socket_(context) {}
 
     // Throws boost::system::system_error. TLS verifies the server's certificate and its name.
-    boost::asio::awaitable<void> connect(const Address& address);
+    boost::asio::awaitable<void> connect(const Endpoint& server, const Login& login);
     void close();
 
     template <class Handler>
@@ -42,7 +42,7 @@ class Transport {
     }
 
   private:
-    boost::asio::awaitable<void> shake_hands(const Address& address);
+    boost::asio::awaitable<void> shake_hands(const Endpoint& server, const Login& login);
 
     boost::asio::ip::tcp::socket socket_;
     std::optional<boost::asio::ssl::context> tls_context_;
