@@ -165,9 +165,10 @@ describe('an engine', () => {
         const counts = all.map(({ acknowledged }) => acknowledged.length);
         // It comes back by itself, for everyone.
         await until('everyone to talk again', () => all.every(({ acknowledged }, i) => acknowledged.length > counts[i]! + 2));
-        expect(performance.now() - struck).toBeLessThan(15_000);
-        stopped = true;
+        const took_ms = performance.now() - struck;
+        stopped = true; // before anything is judged: whoever goes on would be a load on the tests that follow
         await load;
+        expect(took_ms).toBeLessThan(15_000);
         await check(room.id, all);
         expect(publisher.program.running).toBe(true);
         await until('the broadcast as it was', async () => {
