@@ -15,7 +15,8 @@ enum class ErrorCode {
     unauthenticated,   // no valid session or credentials
     forbidden,         // known, but not allowed
     not_found,
-    conflict,  // breaks a uniqueness or state rule (name taken, stream already ended)
+    conflict,       // breaks a uniqueness or state rule (name taken, stream already ended)
+    unprocessable,  // well-formed, but contradicts an earlier request of the same name
     payload_too_large,
     unsupported_media,
     range_not_satisfiable,

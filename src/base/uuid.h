@@ -57,6 +57,8 @@ struct Id {
 using UserId = Id<struct UserTag>;
 using StreamId = Id<struct StreamTag>;
 using RoomId = Id<struct RoomTag>;
+using GiftId = Id<struct GiftTag>;
+using TransactionId = Id<struct TransactionTag>;  // of money
 
 }  // namespace spaktok
 

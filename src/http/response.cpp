@@ -78,6 +78,8 @@ unsigned status_of(ErrorCode code) {
             return 415;
         case ErrorCode::range_not_satisfiable:
             return 416;
+        case ErrorCode::unprocessable:
+            return 422;
         case ErrorCode::rate_limited:
             return 429;
         case ErrorCode::internal:
@@ -107,6 +109,8 @@ std::string_view title_of(ErrorCode code) {
             return "Not found";
         case ErrorCode::conflict:
             return "In conflict with what is there";
+        case ErrorCode::unprocessable:
+            return "In conflict with an earlier request";
         case ErrorCode::precondition_failed:
             return "It has changed in the meantime";
         case ErrorCode::payload_too_large:

@@ -11,7 +11,6 @@
 #include "base/money.h"
 #include "base/timestamp.h"
 #include "base/uuid.h"
-#include "features/ledger/movement.h"
 
 namespace spaktok::gifts {
 

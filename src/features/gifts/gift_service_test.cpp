@@ -120,7 +120,7 @@ TEST_F(Gifts, AreRefusedInThisOrder) {
         {"conflict stream_not_live", [&] { is_live_ = true; }, bob_, whale_, "a"},
         {"conflict cannot_gift_yourself", [] {}, bob_, whale_, "a"},
         {"conflict gift_too_large", [] {}, ada_, whale_, "used"},
-        {"conflict idempotency_key_reused Idempotency-Key", [] {}, ada_, rocket_, "used"},
+        {"unprocessable idempotency_key_reused Idempotency-Key", [] {}, ada_, rocket_, "used"},
         {"insufficient_funds", [] {}, ada_, rocket_, "a"},
     };
     for (const auto& one : cases) {

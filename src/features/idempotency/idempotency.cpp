@@ -92,7 +92,7 @@ Key make_key(UserId user, std::optional<std::string_view> header, std::string_vi
 }
 
 Error key_reused() {
-    return Error(ErrorCode::conflict, "This Idempotency-Key was used for another request.",
+    return Error(ErrorCode::unprocessable, "This Idempotency-Key was used for another request.",
                  {.field = "Idempotency-Key", .reason = "idempotency_key_reused"});
 }
 

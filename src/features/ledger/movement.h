@@ -14,11 +14,6 @@
 #include "base/uuid.h"
 #include "features/idempotency/idempotency.h"
 
-namespace spaktok {
-using GiftId = Id<struct GiftTag>;
-using TransactionId = Id<struct TransactionTag>;  // of money
-}  // namespace spaktok
-
 namespace spaktok::ledger {
 
 // Of one transaction: what NUMERIC(10,2) holds. USD.
