@@ -143,7 +143,7 @@ Response problem(const Error& error, std::string_view request_id) {
     object["detail"] = error.message();
     if (!error.field().empty()) object["field"] = error.field();
     object["request_id"] = request_id;
-    auto response = Response::of(std::move(object), status);
+    auto response = Response::of(object, status);
     response.headers.set("Content-Type", "application/problem+json");
     response.headers.add("Cache-Control", "no-store");
     // RFC 9110, 15.5.2: a 401 names a scheme. Browsers show no dialogue for Bearer.
