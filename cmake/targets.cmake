@@ -19,17 +19,23 @@ endfunction()
 
 # spaktok_test(NAME DIR [LIBS…]): every *_test.cpp and *_suite.cpp below DIR, as one test program.
 # A suite whose name ends in "Concurrent" runs under ThreadSanitizer as well (`./test tsan`); that build leaves out
-# the *_test.cpp that have none.
+# the *_test.cpp that have none, and programs in which no file has one.
 function(spaktok_test name dir)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS
        ${CMAKE_SOURCE_DIR}/src/${dir}/*_test.cpp ${CMAKE_SOURCE_DIR}/src/${dir}/*_suite.cpp)
   if(SPAKTOK_SANITIZE STREQUAL "thread")
+    set(has_concurrent_tests FALSE)
     foreach(source IN LISTS sources)
       file(READ ${source} text)
-      if(source MATCHES "_test\\.cpp$" AND text MATCHES "TEST(_F|_P)?\\(" AND NOT text MATCHES "Concurrent")
+      if(text MATCHES "Concurrent")
+        set(has_concurrent_tests TRUE)
+      elseif(source MATCHES "_test\\.cpp$" AND text MATCHES "TEST(_F|_P)?\\(")
         list(REMOVE_ITEM sources ${source})
       endif()
     endforeach()
+    if(NOT has_concurrent_tests)
+      return()
+    endif()
   endif()
   if(NOT sources)
     return()
