@@ -24,13 +24,6 @@ if(SPAKTOK_SANITIZE)
   add_link_options(-fsanitize=${SPAKTOK_SANITIZE})
 endif()
 
-# Test code is compiled without optimisation where sanitizers make it dear: its compile time halves, and what it tests is
-# still optimised.
-set(SPAKTOK_TEST_OPTIONS "")
-if(SPAKTOK_SANITIZE)
-  set(SPAKTOK_TEST_OPTIONS -O0)
-endif()
-
 # Warnings are errors in the project's own code only.
 add_library(spaktok_warnings INTERFACE)
 target_compile_options(spaktok_warnings INTERFACE
