@@ -25,7 +25,9 @@
 #include "features/cluster/lease.h"
 #include "features/cluster/node_bus.h"
 #include "features/events/events.h"
+#include "features/gifts/gift_service.h"
 #include "features/graph/graph_routes.h"
+#include "features/ledger/ledger.h"
 #include "features/media_files/media_routes.h"
 #include "features/rooms/room_service.h"
 #include "features/streams/stream_realtime.h"
@@ -195,6 +197,14 @@ struct Server::State {
                                        room_history);
                     },
                 .check_open = [this](rooms::Room room) { return check_open(room); }}),
+          ledger({.database = *database, .clock = clock, .random = random}),
+          gifts({.database = *database,
+                 .ledger = ledger,
+                 .events = events,
+                 .clock = clock,
+                 .random = random,
+                 .executor = threads.context(0).get_executor(),
+                 .recipient = [this](StreamId stream) { return recipient_of(stream); }}),
           hub(live_options(settings), streams, *blobs, threads, clock, random),
           background(threads.context(0).get_executor(), "background") {}
 
@@ -211,6 +221,12 @@ struct Server::State {
             throw Error(ErrorCode::conflict, "This stream has ended, and its chat with it.",
                         {.reason = "room_closed"});
         }
+    }
+
+    asio::awaitable<gifts::Recipient> recipient_of(StreamId id) {
+        const auto stream = co_await streams.recent(id);
+        co_return gifts::Recipient{.streamer = stream.user_id,
+                                   .is_live = stream.status == streams::Status::live};
     }
 
     asio::awaitable<json::Value> live_stream(UserId user, std::optional<UserId> viewer) {
@@ -271,6 +287,8 @@ struct Server::State {
     streams::Origins origins;
     streams::Service streams;
     chat::Service chat;
+    ledger::Ledger ledger;
+    gifts::Service gifts;
     media::LiveHub hub;
     TaskGroup background;
     std::unique_ptr<http::StaticFiles> page;
@@ -411,6 +429,7 @@ asio::awaitable<void> Server::State::announce_left() {
 
 asio::awaitable<void> Server::State::shut_down() {
     co_await background.stop();
+    co_await gifts.stop();
     co_await events.stop();
     co_await chat.stop();
     co_await nodes.stop();
