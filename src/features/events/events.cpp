@@ -28,11 +28,17 @@ using relational::Statement;
 
 namespace {
 
-constexpr Statement insert_event{
-    .name = "insert_outbox_event",
+constexpr Statement insert_events{
+    .name = "insert_outbox_events",
     .sql =
         "INSERT INTO outbox (id, aggregate_type, aggregate_id, event_type, payload, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
+        "SELECT value->>'id', value->>'aggregate_type', value->>'aggregate_id', value->>'type', "
+        "value->'payload', $1 FROM json_each($2)",
+    .postgres_sql =
+        "INSERT INTO outbox (id, aggregate_type, aggregate_id, event_type, payload, created_at) "
+        "SELECT id, aggregate_type, aggregate_id, type, payload, CAST($1 AS TIMESTAMP WITH TIME ZONE) "
+        "FROM jsonb_to_recordset($2) AS e (id UUID, aggregate_type VARCHAR, aggregate_id VARCHAR, type "
+        "VARCHAR, payload JSONB)",
     .mode = Mode::write};
 constexpr Statement list_events{
     .name = "list_outbox_events",
@@ -93,8 +99,23 @@ Uuid next_id(Timestamp at, Random& random) {
 }
 
 asio::awaitable<void> append(relational::Transaction& tx, Event event) {
-    co_await tx.query(insert_event, event.id, event.aggregate_type, event.aggregate_id, event.type,
-                      boost::json::value(event.payload), event.id.timestamp());
+    std::vector<Event> one;
+    one.push_back(std::move(event));
+    co_await append(tx, std::move(one));
+}
+
+asio::awaitable<void> append(relational::Transaction& tx, std::vector<Event> events) {
+    if (events.empty()) co_return;
+    const Timestamp at = events.front().id.timestamp();
+    json::Array rows;
+    for (auto& event : events) {
+        rows.push_back(json::Object{{"id", event.id.to_string()},
+                                    {"aggregate_type", event.aggregate_type},
+                                    {"aggregate_id", event.aggregate_id},
+                                    {"type", event.type},
+                                    {"payload", std::move(event.payload)}});
+    }
+    co_await tx.query(insert_events, at, json::Value(std::move(rows)));
 }
 
 asio::awaitable<bool> are_waiting(relational::Database& database, std::string aggregate_type,

@@ -48,6 +48,8 @@ Uuid next_id(Timestamp at, Random& random);
 
 // Writes the event into the outbox of a running transaction. Call Dispatcher::poke() after the commit.
 boost::asio::awaitable<void> append(relational::Transaction& tx, Event event);
+// All in one statement.
+boost::asio::awaitable<void> append(relational::Transaction& tx, std::vector<Event> events);
 
 // Whether events of the aggregate are still to be delivered.
 boost::asio::awaitable<bool> are_waiting(relational::Database& database, std::string aggregate_type,

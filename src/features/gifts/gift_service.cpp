@@ -119,9 +119,11 @@ struct Service::State {
             if (outcomes[i].verdict != Verdict::booked) continue;
             by_stream[*group[i].header.stream].push_back(told(group[i].header, outcomes[i].booked));
         }
+        std::vector<events::Event> told_of;
+        told_of.reserve(by_stream.size());
         for (auto& [stream, sent] : by_stream)
-            co_await events::append(tx,
-                                    event_of(stream, std::move(sent), options.clock.now(), options.random));
+            told_of.push_back(event_of(stream, std::move(sent), options.clock.now(), options.random));
+        co_await events::append(tx, std::move(told_of));
     }
 
     // A member that the database refuses (its stream was deleted a moment ago) must not refuse the others.

@@ -50,11 +50,10 @@ constexpr Statement lock_accounts{
     .name = "ledger_accounts_lock",
     .sql =
         "SELECT id, balance_minor FROM ledger_accounts WHERE id IN (SELECT value FROM json_each($1)) ORDER "
-        "BY "
-        "id",
+        "BY id",
     .postgres_sql =
-        "SELECT id, balance_minor FROM ledger_accounts WHERE id IN (SELECT CAST(value AS UUID) FROM "
-        "jsonb_array_elements_text($1)) ORDER BY id FOR UPDATE",
+        "SELECT id, balance_minor FROM ledger_accounts WHERE id = ANY(ARRAY(SELECT CAST(value AS UUID) FROM "
+        "jsonb_array_elements_text($1))) ORDER BY id FOR UPDATE",
     .mode = Mode::write};
 constexpr Statement find_spent{
     .name = "daily_spending_find",
@@ -62,9 +61,8 @@ constexpr Statement find_spent{
         "SELECT user_id, amount_minor FROM daily_spending WHERE day = $1 AND user_id IN (SELECT value FROM "
         "json_each($2))",
     .postgres_sql =
-        "SELECT user_id, amount_minor FROM daily_spending WHERE day = CAST($1 AS DATE) AND user_id IN "
-        "(SELECT "
-        "CAST(value AS UUID) FROM jsonb_array_elements_text($2))"};
+        "SELECT user_id, amount_minor FROM daily_spending WHERE day = CAST($1 AS DATE) AND user_id = "
+        "ANY(ARRAY(SELECT CAST(value AS UUID) FROM jsonb_array_elements_text($2)))"};
 constexpr Statement upsert_spent{
     .name = "daily_spending_add",
     .sql =
@@ -115,9 +113,10 @@ constexpr Statement add_to_accounts{
         "UPDATE ledger_accounts SET balance_minor = balance_minor + (e.value->>1), updated_at = $1 "
         "FROM json_each($2) e WHERE ledger_accounts.id = e.value->>0",
     .postgres_sql =
-        "UPDATE ledger_accounts SET balance_minor = balance_minor + CAST(e.value->>1 AS BIGINT), "
-        "updated_at = $1 FROM jsonb_array_elements($2) AS e WHERE ledger_accounts.id = CAST(e.value->>0 AS "
-        "UUID)",
+        "UPDATE ledger_accounts a SET balance_minor = balance_minor + e.change, updated_at = $1 "
+        "FROM (SELECT CAST(value->>0 AS UUID) AS id, CAST(value->>1 AS BIGINT) AS change "
+        "FROM jsonb_array_elements($2)) e WHERE a.id = e.id AND a.id = ANY(ARRAY("
+        "SELECT CAST(value->>0 AS UUID) FROM jsonb_array_elements($2)))",
     .mode = Mode::write};
 
 std::string word(auto value) {
