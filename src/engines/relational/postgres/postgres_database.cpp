@@ -22,8 +22,9 @@ constexpr Statement alive{.name = "check", .sql = "SELECT 1 AS alive", .mode = M
 constexpr Statement rollback{.name = "rollback", .sql = "ROLLBACK"};
 constexpr milliseconds idle_step{5};
 
-SessionOptions session_options(const std::string& url, const char* pool, Sync sync, SessionLimits limits) {
-    return {.url = url, .metrics = PoolMetrics(pool), .sync = sync, .limits = limits};
+SessionOptions session_options(const std::string& url, const char* pool, Sync sync, Plans plans,
+                               SessionLimits limits) {
+    return {.url = url, .metrics = PoolMetrics(pool), .sync = sync, .plans = plans, .limits = limits};
 }
 
 }  // namespace
@@ -95,11 +96,14 @@ class PostgresDatabase::RunningTransaction final : public Transaction {
 PostgresDatabase::PostgresDatabase(const std::string& url, Options options)
     : options_(std::move(options)),
       guard_(context_.get_executor()),
-      points_(context_, session_options(url, "point", Sync::shared, options_.sessions),
+      points_(context_, session_options(url, "point", Sync::shared, Plans::generic, options_.sessions),
               options_.point_sessions),
-      reads_(context_, session_options(url, "read", Sync::shared, options_.sessions), options_.read_sessions),
-      writes_(context_, session_options(url, "write", Sync::own, options_.sessions), options_.write_sessions),
-      transactions_(context_, session_options(url, "transaction", Sync::own, options_.sessions),
+      reads_(context_, session_options(url, "read", Sync::shared, Plans::custom, options_.sessions),
+             options_.read_sessions),
+      writes_(context_, session_options(url, "write", Sync::own, Plans::generic, options_.sessions),
+              options_.write_sessions),
+      transactions_(context_,
+                    session_options(url, "transaction", Sync::own, Plans::generic, options_.sessions),
                     options_.transactions),
       replicas_(context_, options_.replicas,
                 [this](Statement statement) { return read(points_, statement, {}); }) {

@@ -83,9 +83,10 @@ asio::awaitable<void> Session::open() {
     wait_readable();
     co_await run_script(fmt::format(
         "SET timezone = 'UTC'; SET client_min_messages = 'warning'; SET default_transaction_isolation = "
-        "'{}'; "
+        "'{}'; SET plan_cache_mode = {}; "
         "SET statement_timeout = {}; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = {}",
         options_.isolation == Isolation::serializable ? "serializable" : "repeatable read",
+        options_.plans == Plans::generic ? "force_generic_plan" : "auto",
         options_.limits.statement_timeout.count(), 4 * options_.limits.statement_timeout.count()));
     deadline.cancel();
     if (is_broken()) throw unavailable("the server closed the new session");

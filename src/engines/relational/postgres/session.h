@@ -32,6 +32,12 @@ enum class Sync { own, shared };
 // refuses it.
 enum class Isolation { serializable, repeatable_read };
 
+// Custom: the server may plan a statement anew for the values that it is run with, which is right for pages
+// of lists. Generic: it is planned once, and so are the checks of its foreign keys, which the server
+// otherwise plans for each row where they refer to a partitioned table; right for statements that find what
+// they need by an index whatever the values are.
+enum class Plans { custom, generic };
+
 // A place in a primary's log, which its replicas share: bytes from the log's beginning.
 using LogPosition = std::int64_t;
 
@@ -47,6 +53,7 @@ struct SessionOptions {
     PoolMetrics metrics;  // of the pool that the session is of
     Sync sync = Sync::own;
     Isolation isolation = Isolation::serializable;
+    Plans plans = Plans::custom;
     SessionLimits limits{};
 };
 
