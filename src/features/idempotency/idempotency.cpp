@@ -37,15 +37,15 @@ constexpr Statement insert_keys{
     .name = "idempotency_keys_insert",
     .sql =
         "INSERT INTO idempotency_keys (user_id, key, request_digest, answer, created_at, expires_at) "
-        "SELECT value->>'user', value->>'key', value->>'digest', value->'answer', $1, $2 FROM json_each($3) "
+        "SELECT value->>0, value->>1, value->>2, value->3, $1, $2 FROM json_each($3) "
         "WHERE TRUE ON CONFLICT (user_id, key) DO UPDATE SET request_digest = excluded.request_digest, "
         "answer = excluded.answer, created_at = excluded.created_at, expires_at = excluded.expires_at "
         "WHERE idempotency_keys.expires_at <= excluded.created_at",
     .postgres_sql =
         "INSERT INTO idempotency_keys (user_id, key, request_digest, answer, created_at, expires_at) "
-        "SELECT \"user\", key, digest, answer, CAST($1 AS TIMESTAMP WITH TIME ZONE), "
-        "CAST($2 AS TIMESTAMP WITH TIME ZONE) FROM jsonb_to_recordset($3) AS e (\"user\" UUID, key VARCHAR, "
-        "digest VARCHAR, answer JSONB) "
+        "SELECT CAST(value->>0 AS UUID), value->>1, value->>2, value->3, "
+        "CAST($1 AS TIMESTAMP WITH TIME ZONE), CAST($2 AS TIMESTAMP WITH TIME ZONE) "
+        "FROM jsonb_array_elements($3) "
         "ON CONFLICT (user_id, key) DO UPDATE SET request_digest = excluded.request_digest, "
         "answer = excluded.answer, created_at = excluded.created_at, expires_at = excluded.expires_at "
         "WHERE idempotency_keys.expires_at <= excluded.created_at",
@@ -115,10 +115,8 @@ asio::awaitable<void> store(relational::Transaction& tx, std::vector<Answered> a
     if (answered.empty()) co_return;
     json::Array rows;
     for (auto& one : answered)
-        rows.push_back(json::Object{{"user", one.key.user.to_string()},
-                                    {"key", one.key.text},
-                                    {"digest", one.key.digest},
-                                    {"answer", std::move(one.answer)}});
+        rows.push_back(
+            json::Array{one.key.user.to_string(), one.key.text, one.key.digest, std::move(one.answer)});
     const auto stored = co_await tx.query(insert_keys, now, now + life, json::Value(std::move(rows)));
     if (stored.affected() == static_cast<std::int64_t>(answered.size())) co_return;
     // Its first request is being carried out at this moment; the next attempt finds the answer.

@@ -77,25 +77,26 @@ constexpr Statement upsert_spent{
         "ON CONFLICT (user_id, day) DO UPDATE SET amount_minor = daily_spending.amount_minor + "
         "excluded.amount_minor, updated_at = excluded.updated_at",
     .mode = Mode::write};
-// Amounts and rates come as integers, which is what SQLite keeps.
+// Of each a row: id, sender, receiver, gift, stream, reverses, amount, fee, payout, currency, rate, paid,
+// type. Amounts and rates come as integers, which is what SQLite keeps.
 constexpr Statement insert_transactions{
     .name = "transactions_insert",
     .sql =
         "INSERT INTO transactions (id, sender_user_id, receiver_user_id, gift_id, stream_id, reverses_id, "
         "amount, platform_fee, streamer_payout, currency, exchange_rate, paid_minor, transaction_type, "
         "status, created_at, updated_at) "
-        "SELECT value->>'id', value->>'sender', value->>'receiver', value->>'gift', value->>'stream', "
-        "value->>'reverses', value->>'amount', value->>'fee', value->>'payout', value->>'currency', "
-        "value->>'rate', value->>'paid', value->>'type', 'completed', $1, $1 FROM json_each($2)",
+        "SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, "
+        "value->>8, value->>9, value->>10, value->>11, value->>12, 'completed', $1, $1 FROM json_each($2)",
     .postgres_sql =
         "INSERT INTO transactions (id, sender_user_id, receiver_user_id, gift_id, stream_id, reverses_id, "
         "amount, platform_fee, streamer_payout, currency, exchange_rate, paid_minor, transaction_type, "
         "status, created_at, updated_at) "
-        "SELECT id, sender, receiver, gift, stream, reverses, amount * 0.01, fee * 0.01, payout * 0.01, "
-        "currency, rate * 0.0001, paid, type, 'completed', CAST($1 AS TIMESTAMP WITH TIME ZONE), $1 "
-        "FROM jsonb_to_recordset($2) AS e (id UUID, sender UUID, receiver UUID, gift UUID, stream UUID, "
-        "reverses UUID, amount NUMERIC, fee NUMERIC, payout NUMERIC, currency VARCHAR, rate NUMERIC, "
-        "paid BIGINT, type VARCHAR)",
+        "SELECT CAST(value->>0 AS UUID), CAST(value->>1 AS UUID), CAST(value->>2 AS UUID), "
+        "CAST(value->>3 AS UUID), CAST(value->>4 AS UUID), CAST(value->>5 AS UUID), "
+        "CAST(value->>6 AS NUMERIC) * 0.01, CAST(value->>7 AS NUMERIC) * 0.01, "
+        "CAST(value->>8 AS NUMERIC) * 0.01, value->>9, CAST(value->>10 AS NUMERIC) * 0.0001, "
+        "CAST(value->>11 AS BIGINT), value->>12, 'completed', CAST($1 AS TIMESTAMP WITH TIME ZONE), $1 "
+        "FROM jsonb_array_elements($2)",
     .mode = Mode::write};
 constexpr Statement insert_entries{
     .name = "ledger_entries_insert",
@@ -128,21 +129,21 @@ json::Value text_or_null(const std::optional<T>& id) {
     return id ? json::Value(boost::json::string(id->to_string())) : json::Value(nullptr);
 }
 
-json::Object row_of(const Numbered& numbered) {
+json::Array row_of(const Numbered& numbered) {
     const auto& header = numbered.movement->header;
-    return {{"id", numbered.id.to_string()},
-            {"sender", text_or_null(header.sender)},
-            {"receiver", text_or_null(header.receiver)},
-            {"gift", text_or_null(header.gift)},
-            {"stream", text_or_null(header.stream)},
-            {"reverses", text_or_null(header.reverses)},
-            {"amount", header.amount.minor()},
-            {"fee", header.platform_fee.minor()},
-            {"payout", header.streamer_payout.minor()},
-            {"currency", header.currency},
-            {"rate", header.exchange_rate},
-            {"paid", header.paid_minor ? json::Value(*header.paid_minor) : json::Value(nullptr)},
-            {"type", word(header.type)}};
+    return {numbered.id.to_string(),
+            text_or_null(header.sender),
+            text_or_null(header.receiver),
+            text_or_null(header.gift),
+            text_or_null(header.stream),
+            text_or_null(header.reverses),
+            header.amount.minor(),
+            header.platform_fee.minor(),
+            header.streamer_payout.minor(),
+            header.currency,
+            header.exchange_rate,
+            header.paid_minor ? json::Value(*header.paid_minor) : json::Value(nullptr),
+            word(header.type)};
 }
 
 Account account_of(const relational::Row& row) {
