@@ -204,7 +204,9 @@ struct Server::State {
                  .clock = clock,
                  .random = random,
                  .executor = threads.context(0).get_executor(),
-                 .recipient = [this](StreamId stream) { return recipient_of(stream); }}),
+                 .recipient = [this](StreamId stream) { return recipient_of(stream); },
+                 .fee_basis_points = settings.gift_fee_basis_points,
+                 .limits = settings.gift_limits}),
           hub(live_options(settings), streams, *blobs, threads, clock, random),
           background(threads.context(0).get_executor(), "background") {}
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "engines/relational/database.h"
+#include "features/ledger/movement.h"
 
 namespace spaktok::app {
 
@@ -64,6 +65,13 @@ constexpr std::array descriptions{
         "trusted_proxies", "",
         "Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas."},
     SettingDescription{"rate_limit_scale", "1", "Multiplies every rate limit, 0.01 to 100000."},
+    SettingDescription{
+        "gift_fee_basis_points", "3000",
+        "The platform's share of a gift in hundredths of a percent, 0 to 10000, rounded to the "
+        "cent, half to even."},
+    SettingDescription{"gift_max", "500.00", "The most that a gift may cost, in USD."},
+    SettingDescription{"gifts_day_max", "2000.00", "The most that a person may give a day (UTC), in USD."},
+    SettingDescription{"gifts_day_max_new", "100.00", "The same for accounts that are younger than a day."},
     SettingDescription{"log_level", "info", "debug, info, warning or error."},
     SettingDescription{"log_format", "text", "text or json."},
     SettingDescription{"ffmpeg", "ffmpeg", "The ffmpeg program, for thumbnails and pictures."},
@@ -163,6 +171,14 @@ double read_double(std::string_view name, const SettingValue& value, double mini
         refuse(name, value, fmt::format("a number from {} to {}", minimum, maximum));
     }
     return number;
+}
+
+// USD, with at most two decimals.
+Money read_amount(std::string_view name, const SettingValue& value) {
+    const auto amount = Money::parse(value.text);
+    if (!amount || *amount <= Money{} || *amount > ledger::amount_max)
+        refuse(name, value, "an amount from 0.01 to 99999999.99");
+    return *amount;
 }
 
 struct DurationRange {
@@ -370,6 +386,11 @@ Settings load_settings(const SettingSources& sources) {
         settings.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 64);
     settings.trusted_proxies = read_list(value("trusted_proxies").text);
     settings.rate_limit_scale = read_double("rate_limit_scale", value("rate_limit_scale"), 0.01, 100'000);
+    settings.gift_fee_basis_points = static_cast<std::int64_t>(
+        read_size("gift_fee_basis_points", value("gift_fee_basis_points"), gifts::basis_points_one));
+    settings.gift_limits.of_gift = read_amount("gift_max", value("gift_max"));
+    settings.gift_limits.of_day = read_amount("gifts_day_max", value("gifts_day_max"));
+    settings.gift_limits.of_day_when_new = read_amount("gifts_day_max_new", value("gifts_day_max_new"));
     settings.log.level = read_word<log::Level>("log_level", value("log_level"),
                                                {{"debug", log::Level::debug},
                                                 {"info", log::Level::info},

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "engines/relational/partitions.h"
+#include "features/gifts/gift.h"
 
 namespace spaktok::app {
 
@@ -53,6 +54,8 @@ struct Settings {
     std::size_t threads = 0;
     std::vector<std::string> trusted_proxies;
     double rate_limit_scale = 1;
+    std::int64_t gift_fee_basis_points = 0;
+    gifts::Limits gift_limits;
     log::Options log;
     std::string ffmpeg;
     std::chrono::milliseconds reconnect_grace{};

@@ -49,6 +49,10 @@ TEST_F(SettingsTest, DefaultsKeepEverythingBelowTheDataDirectory) {
     EXPECT_EQ(settings.relational, "sqlite:/srv/spaktok/spaktok.db");
     EXPECT_EQ(settings.blob, "file:/srv/spaktok/media");
     EXPECT_EQ(settings.reconnect_grace, std::chrono::seconds(30));
+    EXPECT_EQ(settings.gift_fee_basis_points, 3'000);
+    EXPECT_EQ(settings.gift_limits.of_gift, Money::from_minor(50'000));
+    EXPECT_EQ(settings.gift_limits.of_day, Money::from_minor(200'000));
+    EXPECT_EQ(settings.gift_limits.of_day_when_new, Money::from_minor(10'000));
     EXPECT_EQ(settings.relational_partitions, relational::Partitioning::yearly);
     EXPECT_GE(settings.threads, 1U);
 }
@@ -113,14 +117,22 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSetting{"relational_partitions", "yes"}, BadSetting{"registration", "maybe"},
                     BadSetting{"threads", "65"}, BadSetting{"threads", "-1"},
                     BadSetting{"rate_limit_scale", "0"}, BadSetting{"rate_limit_scale", "100001"},
+                    BadSetting{"gift_fee_basis_points", "10001"}, BadSetting{"gift_max", "0.00"},
+                    BadSetting{"gifts_day_max", "100000000.00"}, BadSetting{"gifts_day_max_new", "1.005"},
                     BadSetting{"log_level", "loud"}, BadSetting{"reconnect_grace", "30"},
                     BadSetting{"reconnect_grace", "601s"}, BadSetting{"thumbnail_interval", "1s"},
                     BadSetting{"stop_grace", "6m"}));
 
 TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
-    sources_.flags = {{"http", "host:65535"},         {"threads", "64"},
-                      {"rate_limit_scale", "100000"}, {"reconnect_grace", "600s"},
-                      {"thumbnail_interval", "2s"},   {"stop_grace", "5m"},
+    sources_.flags = {{"http", "host:65535"},
+                      {"threads", "64"},
+                      {"gift_fee_basis_points", "10000"},
+                      {"gift_max", "0.01"},
+                      {"gifts_day_max", "99999999.99"},
+                      {"rate_limit_scale", "100000"},
+                      {"reconnect_grace", "600s"},
+                      {"thumbnail_interval", "2s"},
+                      {"stop_grace", "5m"},
                       {"name", std::string(60, 'x')}};
     EXPECT_EQ(refusal(), "accepted");
 }
