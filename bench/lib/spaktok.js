@@ -41,12 +41,13 @@ export class Spaktok {
     return process_tree(this.child.pid);
   }
 
-  async call(method, route, { token, body } = {}) {
+  async call(method, route, { token, body, headers } = {}) {
     const answer = await fetch(`http://127.0.0.1:${this.port}${route.startsWith('/live') ? '' : '/api/v1'}${route}`, {
       method,
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(body && { 'content-type': 'application/json' }),
+        ...headers,
       },
       body: body && JSON.stringify(body),
     });

@@ -5,6 +5,7 @@
 //   Each connection goes
 //                       through all of them in turn, the n-th beginning at the n-th.
 //   --once yes          each request once in all (creations); ends when none is left
+//   --keys yes          each with an Idempotency-Key of its own
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -74,6 +75,7 @@ class Load {
         : processes_(process_list(arguments.text("processes"))),
           requests_(requests_of(arguments.text("requests"))),
           once_(arguments.text("once") == "yes"),
+          keys_(arguments.text("keys") == "yes"),
           seconds_(arguments.number("seconds", 3)),
           epoll_(epoll_create1(EPOLL_CLOEXEC)) {
         const int count = arguments.number("connections", 64);
@@ -143,7 +145,8 @@ class Load {
             if (used_ >= requests_.size()) return;
             connection.next = used_++;
         }
-        const auto& request = requests_[connection.next];
+        const auto& named = requests_[connection.next];
+        const auto request = keys_ ? with_key(named) : named;
         connection.next = (connection.next + 1) % requests_.size();
         connection.sent_at = now_ns();
         ++waiting_;
@@ -201,8 +204,19 @@ class Load {
     }
 
     std::vector<int> processes_;
+    // The request with a key that no other has.
+    static std::string with_key(const std::string& request) {
+        static const std::string run = std::to_string(now_ns());
+        static std::uint64_t count = 0;
+        const auto line = request.find("\r\n") + 2;
+        return request.substr(0, line) + "Idempotency-Key: " + run + "." + std::to_string(++count) + "\r\n" +
+               request.substr(line);
+    }
+
     std::vector<std::string> requests_;
+    bool keys_;
     bool once_;
+    bool keys_;
     int seconds_;
     int epoll_;
     std::vector<std::unique_ptr<Connection>> connections_;

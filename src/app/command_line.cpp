@@ -153,10 +153,14 @@ int run_command_line(int argc, const char* const* argv) {
         });
     add_command(
         app, "check",
-        "Compare values that follow from others (counts, live documents, rankings) with these, and tell what "
-        "differs.",
+        "Compare values that follow from others (counts, live documents, rankings, balances) with these, and "
+        "tell what differs.",
         words, chosen, [&words](const Settings& settings) { return check(settings, words.check); },
         [&words](CLI::App& command) {
+            command
+                .add_option("part", words.check.part,
+                            "`ledger`: the money alone, which --repair never touches. Default: everything.")
+                ->check(CLI::IsMember({"ledger"}));
             command.add_flag("--repair", words.check.repair, "Set right what differs.");
         });
     add_move_command(app, words, chosen);

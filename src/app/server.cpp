@@ -14,6 +14,7 @@
 #include "app/operation_routes.h"
 #include "app/page.h"
 #include "app/version.h"
+#include "base/assert.h"
 #include "base/io_threads.h"
 #include "base/log.h"
 #include "base/task_group.h"
@@ -25,13 +26,23 @@
 #include "features/cluster/lease.h"
 #include "features/cluster/node_bus.h"
 #include "features/events/events.h"
+#include "features/gifts/gift_events.h"
+#include "features/gifts/gift_routes.h"
 #include "features/gifts/gift_service.h"
 #include "features/graph/graph_routes.h"
+#include "features/leaderboards/leaderboard_routes.h"
+#include "features/leaderboards/leaderboard_service.h"
 #include "features/ledger/ledger.h"
 #include "features/media_files/media_routes.h"
+#include "features/oversight/oversight_routes.h"
+#include "features/payments/payment_routes.h"
+#include "features/payments/sandbox.h"
+#include "features/payments/stripe.h"
+#include "features/payouts/payout_routes.h"
 #include "features/rooms/room_service.h"
 #include "features/streams/stream_realtime.h"
 #include "features/streams/stream_routes.h"
+#include "features/wallet/wallet_routes.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "http/static_files.h"
@@ -54,6 +65,13 @@ constexpr std::chrono::seconds abandoned_interval{2};
 // What a node that is gone stored and did not announce. Longer than a node takes between the two.
 constexpr std::chrono::seconds unannounced_interval{5};
 constexpr std::chrono::seconds unannounced_age{10};
+// How often the leaderboards that have changed are told, and lost ones looked for.
+constexpr std::chrono::seconds leaderboards_interval{1};
+// Between two looks whether the day's exchange rates are due.
+constexpr std::chrono::minutes rates_interval{1};
+// For what should be flagged among the gifts, and for an audit that is due.
+constexpr std::chrono::minutes flags_interval{1};
+constexpr std::chrono::minutes audit_interval{1};
 // They are made years ahead.
 constexpr std::chrono::hours partition_interval{24};
 
@@ -207,6 +225,32 @@ struct Server::State {
                  .recipient = [this](StreamId stream) { return recipient_of(stream); },
                  .fee_basis_points = settings.gift_fee_basis_points,
                  .limits = settings.gift_limits}),
+          leaderboards({.database = *database,
+                        .rankings = realtime->rankings(),
+                        .accounts = accounts,
+                        .clock = clock,
+                        .is_live = [this](StreamId stream) { return is_live(stream); },
+                        .may_build = [this] { return lease.held(); },
+                        .publish =
+                            [this](std::string topic, std::string event, json::Value body) {
+                                return publish(std::move(topic), std::move(event), std::move(body), {});
+                            }}),
+          rates({.database = *database,
+                 .clock = clock,
+                 .web = web,
+                 .offer = settings.currencies,
+                 .feed_url = settings.exchange_rates_url}),
+          payouts({.database = *database,
+                   .ledger = ledger,
+                   .clock = clock,
+                   .random = random,
+                   .rules = settings.payouts}),
+          oversight({.database = *database,
+                     .ledger = ledger,
+                     .events = events,
+                     .clock = clock,
+                     .random = random,
+                     .flags = settings.flags}),
           hub(live_options(settings), streams, *blobs, threads, clock, random),
           background(threads.context(0).get_executor(), "background") {}
 
@@ -225,6 +269,10 @@ struct Server::State {
         }
     }
 
+    asio::awaitable<bool> is_live(StreamId id) {
+        const auto stream = co_await streams.recent(id);
+        co_return stream.status == streams::Status::live;
+    }
     asio::awaitable<gifts::Recipient> recipient_of(StreamId id) {
         const auto stream = co_await streams.recent(id);
         co_return gifts::Recipient{.streamer = stream.user_id,
@@ -247,6 +295,7 @@ struct Server::State {
     }
     void end_session(std::string session);
 
+    std::unique_ptr<payments::PaymentProvider> payment_provider();
     void add_routes();
     void add_realtime();
     void listen_to_nodes();
@@ -254,7 +303,10 @@ struct Server::State {
     void start_jobs();
     asio::awaitable<void> share_limits();
     asio::awaitable<void> end_abandoned();
+    asio::awaitable<void> find_flags();
+    asio::awaitable<void> audit();
     asio::awaitable<void> announce_left();
+    asio::awaitable<void> update_rates();
     asio::awaitable<void> shut_down();
 
     void run(std::function<asio::awaitable<void>()> work) {
@@ -291,6 +343,12 @@ struct Server::State {
     chat::Service chat;
     ledger::Ledger ledger;
     gifts::Service gifts;
+    leaderboards::Service leaderboards;
+    payments::WebClient web;
+    payments::Rates rates;
+    std::unique_ptr<payments::Service> payments;  // made by the start, as people come back to public_url
+    payouts::Service payouts;
+    oversight::Service oversight;
     media::LiveHub hub;
     TaskGroup background;
     std::unique_ptr<http::StaticFiles> page;
@@ -299,6 +357,24 @@ struct Server::State {
     std::atomic<bool> stopping{false};
     bool started = false;
 };
+
+std::unique_ptr<payments::PaymentProvider> Server::State::payment_provider() {
+    switch (settings.payments) {
+        case Payments::off:
+            return nullptr;
+        case Payments::sandbox:
+            return std::make_unique<payments::Sandbox>(random);
+        case Payments::stripe:
+            return std::make_unique<payments::Stripe>(
+                payments::Stripe::Options{.web = web,
+                                          .url = settings.stripe_url,
+                                          .secret_key = settings.stripe_secret_key,
+                                          .webhook_secret = settings.stripe_webhook_secret,
+                                          .public_url = public_url,
+                                          .place = settings.name});
+    }
+    SPAKTOK_ASSERT(false);
+}
 
 void Server::State::add_routes() {
     const std::string rtmp_url =
@@ -320,6 +396,25 @@ void Server::State::add_routes() {
          .live_among = [this](std::vector<UserId> users) { return streams.live_among(std::move(users)); }});
     streams::add_routes(router, streams, accounts, rtmp_url);
     chat::add_routes(router, chat);
+    gifts::add_routes(router, gifts, accounts);
+    leaderboards::add_routes(router, leaderboards);
+    payments =
+        std::make_unique<payments::Service>(payments::Service::Options{.database = *database,
+                                                                       .ledger = ledger,
+                                                                       .rates = rates,
+                                                                       .clock = clock,
+                                                                       .provider = payment_provider(),
+                                                                       .amount_min = settings.top_up_min,
+                                                                       .amount_max = settings.top_up_max});
+    payments::add_routes(router, *payments);
+    wallet::add_routes(router, {.ledger = ledger,
+                                .payments = *payments,
+                                .accounts = accounts,
+                                .database = *database,
+                                .clock = clock});
+    payouts::add_routes(router, payouts);
+    oversight::add_routes(
+        router, {.database = *database, .oversight = oversight, .payouts = payouts, .accounts = accounts});
     media_files::add_routes(router, *blobs);
     hub.add_routes(router);
     add_health_routes(
@@ -341,6 +436,8 @@ void Server::State::add_realtime() {
     };
     graph::announce_follows(events, accounts, tell);
     streams::announce_streams(events, streams, board, graph, tell);
+    gifts::announce_gifts(events, gifts, chat, accounts, tell);
+    leaderboards.follow(events);
     sessions.on_ended([this](UserId, const std::string& session) { end_session(session); });
     gateway.attach(http);
 }
@@ -403,8 +500,15 @@ void Server::State::start_jobs() {
         repeat(abandoned_interval, "abandoned streams not ended", [this] { return end_abandoned(); }));
     background.spawn(
         repeat(unannounced_interval, "messages not announced", [this] { return announce_left(); }));
+    background.spawn(
+        repeat(leaderboards_interval, "leaderboards not kept", [this] { return leaderboards.keep(); }));
+    background.spawn(
+        repeat(leaderboards_interval, "leaderboards not told", [this] { return leaderboards.tick(); }));
+    background.spawn(repeat(rates_interval, "exchange rates not updated", [this] { return update_rates(); }));
     background.spawn(repeat(partition_interval, "partitions not made",
                             [this] { return relational::make_partitions(*database, clock.now()); }));
+    background.spawn(repeat(flags_interval, "gifts not looked at", [this] { return find_flags(); }));
+    background.spawn(repeat(audit_interval, "ledger not audited", [this] { return audit(); }));
     if (has_peers)
         background.spawn(repeat(limits_interval, "limits not shared", [this] { return share_limits(); }));
 }
@@ -423,6 +527,19 @@ asio::awaitable<void> Server::State::share_limits() {
 
 asio::awaitable<void> Server::State::end_abandoned() {
     if (lease.held()) co_await streams.end_abandoned(settings.reconnect_grace);
+}
+
+asio::awaitable<void> Server::State::update_rates() {
+    if (lease.held()) co_await rates.update();
+}
+
+asio::awaitable<void> Server::State::find_flags() {
+    if (lease.held()) co_await oversight.find_flags();
+}
+
+asio::awaitable<void> Server::State::audit() {
+    if (lease.held()) co_await oversight.audit_nightly();
+    co_await oversight.report_audit();
 }
 
 asio::awaitable<void> Server::State::announce_left() {
@@ -548,6 +665,9 @@ streams::Service& Server::streams() {
 }
 chat::Service& Server::chat() {
     return state_->chat;
+}
+ledger::Ledger& Server::ledger() {
+    return state_->ledger;
 }
 IoThreads& Server::threads() {
     return state_->threads;

@@ -26,6 +26,9 @@ class Service;
 namespace spaktok::chat {
 class Service;
 }
+namespace spaktok::ledger {
+class Ledger;
+}
 namespace spaktok {
 class IoThreads;
 }
@@ -69,6 +72,7 @@ class Server {
     graph::Service& graph();
     streams::Service& streams();
     chat::Service& chat();
+    ledger::Ledger& ledger();
     IoThreads& threads();
 
   private:

@@ -14,10 +14,13 @@
 #include "base/error.h"
 #include "engines/relational/database.h"
 #include "features/ledger/movement.h"
+#include "features/payments/payment_service.h"
 
 namespace spaktok::app {
 
 namespace {
+
+constexpr std::size_t flag_gifts_max = 1'000'000;
 
 constexpr std::array descriptions{
     SettingDescription{"data", "data",
@@ -72,6 +75,15 @@ constexpr std::array descriptions{
     SettingDescription{"gift_max", "500.00", "The most that a gift may cost, in USD."},
     SettingDescription{"gifts_day_max", "2000.00", "The most that a person may give a day (UTC), in USD."},
     SettingDescription{"gifts_day_max_new", "100.00", "The same for accounts that are younger than a day."},
+    SettingDescription{"payout_minimum", "20.00", "The least that a payout may be, in USD."},
+    SettingDescription{"payout_holding_days", "7",
+                       "How long a gift stays on hold before it can be paid out, 0 to 365 days."},
+    SettingDescription{"flag_circle_amount", "100.00",
+                       "Two who give each other at least so much USD within a day are flagged for review."},
+    SettingDescription{"flag_burst_gifts", "100",
+                       "Who sends more gifts than that within ten minutes is flagged for review."},
+    SettingDescription{"flag_burst_amount", "500.00",
+                       "Who gives more USD than that within ten minutes is flagged for review."},
     SettingDescription{"log_level", "info", "debug, info, warning or error."},
     SettingDescription{"log_format", "text", "text or json."},
     SettingDescription{"ffmpeg", "ffmpeg", "The ffmpeg program, for thumbnails and pictures."},
@@ -80,6 +92,24 @@ constexpr std::array descriptions{
     SettingDescription{"thumbnail_interval", "10s",
                        "How often a live stream's thumbnail is made, 2s to 10m; 0s for never."},
     SettingDescription{"stop_grace", "10s", "How long a stop lets requests and writes finish, 0s to 5m."},
+    SettingDescription{"payments", "off",
+                       "How people top up their wallets: off, sandbox (play money) or stripe. See "
+                       "docs/money.md."},
+    SettingDescription{"stripe_secret_key", "",
+                       "Stripe's secret key, sk_… or rk_…; for `payments = stripe`."},
+    SettingDescription{"stripe_webhook_secret", "",
+                       "Signing secret of the webhook at Stripe, whsec_…; for `payments = stripe`."},
+    SettingDescription{"stripe_url", "https://api.stripe.com", "Address of Stripe's API."},
+    SettingDescription{"top_up_min", "1.00", "Least that can be topped up at once, USD, from 0.01."},
+    SettingDescription{"top_up_max", "500.00", "Most that can be topped up at once, USD, to 100000.00."},
+    SettingDescription{"currencies", "USD",
+                       "What people may pay in, separated by commas, with units for 1 USD or without: "
+                       "\"USD,EUR=0.9221,JPY\". Those without are on offer while `exchange_rates_url` has a "
+                       "rate."},
+    SettingDescription{
+        "exchange_rates_url", "",
+        "Daily rates in the format of the European Central Bank's eurofxref-daily.xml, fetched once "
+        "a day; empty for none."},
 };
 
 [[noreturn]] void refuse(std::string_view name, const SettingValue& value, std::string_view expected) {
@@ -174,10 +204,10 @@ double read_double(std::string_view name, const SettingValue& value, double mini
 }
 
 // USD, with at most two decimals.
-Money read_amount(std::string_view name, const SettingValue& value) {
+Money read_amount(std::string_view name, const SettingValue& value, Money maximum = ledger::amount_max) {
     const auto amount = Money::parse(value.text);
-    if (!amount || *amount <= Money{} || *amount > ledger::amount_max)
-        refuse(name, value, "an amount from 0.01 to 99999999.99");
+    if (!amount || *amount <= Money{} || *amount > maximum)
+        refuse(name, value, fmt::format("an amount from 0.01 to {}", maximum.to_string()));
     return *amount;
 }
 
@@ -317,11 +347,42 @@ std::string without_password(const std::string& text) {
 
 // Of each item, where it is a list.
 std::string without_passwords(std::string_view name, const std::string& text) {
+    if (name == "stripe_secret_key" || name == "stripe_webhook_secret") return text.empty() ? "" : "***";
     if (name != "relational_replicas") return without_password(text);
     std::string shown;
     for (const auto& url : read_list(text))
         shown += (shown.empty() ? "" : ",") + without_password(url);
     return shown;
+}
+
+void read_payments(const std::map<std::string, SettingValue>& sources, Settings& settings) {
+    const auto value = [&](const char* name) -> const SettingValue& { return sources.at(name); };
+    settings.payments = read_word<Payments>(
+        "payments", value("payments"),
+        {{"off", Payments::off}, {"sandbox", Payments::sandbox}, {"stripe", Payments::stripe}});
+    const bool has_stripe = settings.payments == Payments::stripe;
+    for (const auto& [name, secret] : {std::pair{"stripe_secret_key", &settings.stripe_secret_key},
+                                       std::pair{"stripe_webhook_secret", &settings.stripe_webhook_secret}}) {
+        *secret = value(name).text;
+        const bool is_one_word = secret->find_first_of(" \t\r\n") == std::string::npos;
+        if ((has_stripe && secret->empty()) || !is_one_word)
+            refuse(name, {"***", value(name).origin}, "Stripe's, without spaces, where `payments` is stripe");
+    }
+    settings.stripe_url = read_origin("stripe_url", value("stripe_url"));
+    if (has_stripe && settings.stripe_url.empty()) refuse("stripe_url", value("stripe_url"), "an address");
+    settings.top_up_min = read_amount("top_up_min", value("top_up_min"), payments::top_up_amount_max);
+    settings.top_up_max = read_amount("top_up_max", value("top_up_max"), payments::top_up_amount_max);
+    if (settings.top_up_min > settings.top_up_max)
+        refuse("top_up_min", value("top_up_min"), "at most `top_up_max`");
+    try {
+        settings.currencies = payments::parse_offer(value("currencies").text);
+    } catch (const Error& error) {
+        refuse("currencies", value("currencies"), "a list such as USD,EUR=0.9221,JPY: " + error.message());
+    }
+    settings.exchange_rates_url = value("exchange_rates_url").text;
+    const auto& feed = settings.exchange_rates_url;
+    if (!feed.empty() && !feed.starts_with("https://") && !feed.starts_with("http://"))
+        refuse("exchange_rates_url", value("exchange_rates_url"), "an address with https:// or http://");
 }
 
 std::vector<std::string> read_replicas(const SettingValue& value, std::string_view primary) {
@@ -398,6 +459,13 @@ Settings load_settings(const SettingSources& sources) {
                                                 {"error", log::Level::error}});
     settings.log.format = read_word<log::Format>("log_format", value("log_format"),
                                                  {{"text", log::Format::text}, {"json", log::Format::json}});
+    settings.payouts.minimum = read_amount("payout_minimum", value("payout_minimum"));
+    settings.payouts.holding =
+        std::chrono::days(read_size("payout_holding_days", value("payout_holding_days"), 365));
+    settings.flags.circle_amount = read_amount("flag_circle_amount", value("flag_circle_amount"));
+    settings.flags.burst_gifts =
+        static_cast<std::int64_t>(read_size("flag_burst_gifts", value("flag_burst_gifts"), flag_gifts_max));
+    settings.flags.burst_amount = read_amount("flag_burst_amount", value("flag_burst_amount"));
     settings.ffmpeg = value("ffmpeg").text;
     settings.reconnect_grace =
         read_duration("reconnect_grace", value("reconnect_grace"),
@@ -410,6 +478,7 @@ Settings load_settings(const SettingSources& sources) {
     settings.stop_grace =
         read_duration("stop_grace", value("stop_grace"),
                       {milliseconds(0), minutes(5), "a duration from 0s to 5m, such as 10s"});
+    read_payments(settings.sources, settings);
     return settings;
 }
 

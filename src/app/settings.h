@@ -14,8 +14,12 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/money.h"
 #include "engines/relational/partitions.h"
 #include "features/gifts/gift.h"
+#include "features/oversight/flag.h"
+#include "features/payments/rates.h"
+#include "features/payouts/payout.h"
 
 namespace spaktok::app {
 
@@ -32,6 +36,9 @@ struct SettingValue {
     std::string text;
     std::string origin;
 };
+
+// Who takes the money of those who top up their wallets.
+enum class Payments { off, sandbox, stripe };
 
 // All settings in force, typed. See setting_descriptions() for what each means.
 struct Settings {
@@ -56,11 +63,21 @@ struct Settings {
     double rate_limit_scale = 1;
     std::int64_t gift_fee_basis_points = 0;
     gifts::Limits gift_limits;
+    payouts::Rules payouts;
+    oversight::FlagRules flags;
     log::Options log;
     std::string ffmpeg;
     std::chrono::milliseconds reconnect_grace{};
     std::chrono::milliseconds thumbnail_interval{};
     std::chrono::milliseconds stop_grace{};
+    Payments payments = Payments::off;
+    std::string stripe_secret_key;
+    std::string stripe_webhook_secret;
+    std::string stripe_url;
+    Money top_up_min;
+    Money top_up_max;
+    std::vector<payments::OfferedCurrency> currencies;
+    std::string exchange_rates_url;
 
     std::map<std::string, SettingValue> sources;  // by name, in force
 };

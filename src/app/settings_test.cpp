@@ -121,7 +121,12 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSetting{"gifts_day_max", "100000000.00"}, BadSetting{"gifts_day_max_new", "1.005"},
                     BadSetting{"log_level", "loud"}, BadSetting{"reconnect_grace", "30"},
                     BadSetting{"reconnect_grace", "601s"}, BadSetting{"thumbnail_interval", "1s"},
-                    BadSetting{"stop_grace", "6m"}));
+                    BadSetting{"stop_grace", "6m"}, BadSetting{"payments", "maybe"},
+                    BadSetting{"stripe_url", "api.stripe.com"}, BadSetting{"stripe_secret_key", "sk 1"},
+                    BadSetting{"top_up_min", "0.00"}, BadSetting{"top_up_min", "500.01"},
+                    BadSetting{"top_up_max", "100000.01"}, BadSetting{"top_up_max", "1.001"},
+                    BadSetting{"currencies", "EURO"}, BadSetting{"currencies", "USD,USD"},
+                    BadSetting{"exchange_rates_url", "rates.xml"}));
 
 TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
     sources_.flags = {{"http", "host:65535"},
@@ -138,13 +143,16 @@ TEST_F(SettingsTest, AcceptsTheLimitsThemselves) {
 }
 
 TEST_F(SettingsTest, ConfigIsTomlThatGivesTheSameSettingsAndHidesPasswords) {
-    sources_.flags = {{"relational", "postgres://spaktok:secret@db/spaktok"},
-                      {"document", "mongodb://spaktok:secret@a:1,b:2/spaktok?replicaSet=rs"},
+    sources_.flags = {{"relational", "postgres://spaktok:hunter2@db/spaktok"},
+                      {"document", "mongodb://spaktok:hunter2@a:1,b:2/spaktok?replicaSet=rs"},
                       {"realtime", "redis://:sec/ret@cache:6379/1"},
+                      {"payments", "stripe"},
+                      {"stripe_secret_key", "sk_hunter2"},
+                      {"stripe_webhook_secret", "whsec_hunter2"},
                       {"name", "A \"quoted\" name"}};
     const auto first = load();
     const auto text = describe(first);
-    EXPECT_EQ(text.find("secret"), std::string::npos);
+    EXPECT_EQ(text.find("hunter2"), std::string::npos);
     EXPECT_EQ(text.find("sec/ret"), std::string::npos);
     EXPECT_NE(text.find("redis://:***@cache:6379/1"), std::string::npos);
     EXPECT_NE(text.find("postgres://spaktok:***@db/spaktok"), std::string::npos);
@@ -175,6 +183,32 @@ TEST_F(SettingsTest, ReplicasAreAListOfAddressesOfOnePostgresql) {
     EXPECT_EQ(refusal().find("secret"), std::string::npos) << refusal();
     sources_.flags = {{"relational_replicas", "postgres://a/x"}};
     EXPECT_NE(refusal().find("empty where `relational` is no postgres://"), std::string::npos) << refusal();
+}
+
+TEST_F(SettingsTest, StripeNeedsItsSecretsAndConfigHidesThem) {
+    sources_.flags = {{"payments", "stripe"}, {"stripe_secret_key", "sk_test_1"}};
+    EXPECT_NE(refusal().find("setting `stripe_webhook_secret`"), std::string::npos) << refusal();
+    sources_.flags["stripe_webhook_secret"] = "whsec_2";
+    EXPECT_EQ(load().payments, Payments::stripe);
+    EXPECT_EQ(load().stripe_secret_key, "sk_test_1");
+    EXPECT_EQ(load().stripe_webhook_secret, "whsec_2");
+    EXPECT_NE(describe(load()).find("stripe_secret_key = '***'"), std::string::npos) << describe(load());
+    EXPECT_NE(describe(load()).find("stripe_webhook_secret = '***'"), std::string::npos) << describe(load());
+    sources_.flags["stripe_secret_key"] = "sk_test 1";
+    EXPECT_EQ(refusal().find("sk_test"), std::string::npos) << refusal();
+}
+
+TEST_F(SettingsTest, MoneyHasDefaultsAndLimits) {
+    EXPECT_EQ(load().payments, Payments::off);
+    EXPECT_EQ(load().top_up_min.minor(), 100);
+    EXPECT_EQ(load().top_up_max.minor(), 50'000);
+    ASSERT_EQ(load().currencies.size(), 1U);
+    EXPECT_EQ(load().currencies.front().currency, "USD");
+    sources_.flags = {{"top_up_min", "0.01"}, {"top_up_max", "100000.00"}, {"currencies", "JPY=151.3, EUR"}};
+    EXPECT_EQ(load().top_up_max.minor(), 10'000'000);
+    ASSERT_EQ(load().currencies.size(), 3U);
+    EXPECT_EQ(load().currencies[1].fixed_rate, 1'513'000);
+    EXPECT_FALSE(load().currencies[2].fixed_rate);
 }
 
 TEST_F(SettingsTest, ConfigHidesPasswordsOfEveryForm) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -50,6 +51,12 @@ class Batcher {
     // Throws Error{unavailable} when the queue is full or the batcher has stopped, and what `commit` throws.
     boost::asio::awaitable<Outcome> submit(Item item) { return submit_to(state_, std::move(item)); }
 
+    // The same for several, which go into as few batches as they fit into, in their order. Throws what the
+    // first that failed does, once all have ended.
+    boost::asio::awaitable<std::vector<Outcome>> submit_all(std::vector<Item> items) {
+        return submit_all_to(state_, std::move(items));
+    }
+
     // Commits what is queued and refuses what comes later. From any thread.
     boost::asio::awaitable<void> stop() { return stop_state(state_); }
 
@@ -84,6 +91,28 @@ class Batcher {
             [&](Resume resume) { enqueue(state, Waiting{std::move(item), &answer, std::move(resume)}); });
         if (answer.error) std::rethrow_exception(answer.error);
         co_return std::move(*answer.outcome);
+    }
+
+    static boost::asio::awaitable<std::vector<Outcome>> submit_all_to(std::shared_ptr<State> state,
+                                                                      std::vector<Item> items) {
+        std::vector<Answer> answers(items.size());
+        co_await park([&](Resume resume) {
+            // One more than there are items, so that nobody is resumed before all are queued.
+            const auto left = std::make_shared<std::atomic<std::size_t>>(items.size() + 1);
+            const Resume done = [left, resume = std::move(resume)] {
+                if (left->fetch_sub(1) == 1) resume();
+            };
+            for (std::size_t index = 0; index < items.size(); ++index)
+                enqueue(state, Waiting{std::move(items[index]), &answers[index], done});
+            done();
+        });
+        std::vector<Outcome> outcomes;
+        outcomes.reserve(answers.size());
+        for (auto& answer : answers) {
+            if (answer.error) std::rethrow_exception(answer.error);
+            outcomes.push_back(std::move(*answer.outcome));
+        }
+        co_return outcomes;
     }
 
     static void enqueue(const std::shared_ptr<State>& state, Waiting waiting) {

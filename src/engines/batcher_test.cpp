@@ -79,6 +79,38 @@ class BatcherTest : public testing::Test {
     std::map<int, Error> errors_;
 };
 
+TEST_F(BatcherTest, SeveralOfOneCallerAreCommittedInTheirOrder) {
+    gate_.open();
+    Numbers batcher(context_.get_executor(), {.name = "test", .queue_items_max = 10, .batch_items_max = 3},
+                    doubling());
+    std::vector<int> outcomes;
+    asio::co_spawn(context_, batcher.submit_all({1, 2, 3, 4, 5}),
+                   [&](const std::exception_ptr& error, std::vector<int> all) {
+                       EXPECT_FALSE(error);
+                       outcomes = std::move(all);
+                   });
+    bool none_ended = false;
+    asio::co_spawn(context_, batcher.submit_all({}),
+                   [&](const std::exception_ptr&, const std::vector<int>& all) { none_ended = all.empty(); });
+    context_.run();
+    EXPECT_THAT(outcomes, ElementsAre(2, 4, 6, 8, 10));
+    EXPECT_THAT(batches_, ElementsAre(std::vector{1, 2, 3}, std::vector{4, 5}));
+    EXPECT_TRUE(none_ended);
+}
+
+TEST_F(BatcherTest, OfSeveralWhatFailsIsThrownOnceAllHaveEnded) {
+    gate_.open();
+    Numbers batcher(context_.get_executor(), {.name = "test", .queue_items_max = 2}, doubling());
+    bool was_refused = false;
+    asio::co_spawn(context_, batcher.submit_all({1, 2, 3}),
+                   [&](const std::exception_ptr& error, const std::vector<int>&) {
+                       was_refused = error != nullptr;
+                       EXPECT_EQ(batches_.size(), 1U);
+                   });
+    context_.run();
+    EXPECT_TRUE(was_refused);
+}
+
 TEST_F(BatcherTest, GivesEachCallerItsOwnOutcome) {
     Numbers batcher(context_.get_executor(), {.name = "test"}, doubling());
     gate_.open();

@@ -1,5 +1,5 @@
 // kill -9 in the middle of the load, again and again on the same data: what was acknowledged is there, once.
-//   KILLS=200 npm run crash
+//   ./test crash --rounds 200
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { all_pages, new_name, new_stream, type Person, set_up, sign_in, sign_up } from '../lib/people.ts';
@@ -8,7 +8,7 @@ import { type Message, Socket } from '../lib/socket.ts';
 import { until } from '../lib/until.ts';
 import { ok, type Schemas, Visitor } from '../lib/visitor.ts';
 
-const kills = Number(process.env['KILLS'] ?? '20');
+const kills = Number(process.env['ROUNDS'] ?? '20');
 const talkers = 4;
 const lanes = 4; // of a talker, each a socket with one message after the other
 // Below the burst that a connection may send: then it is left for another.

@@ -5,6 +5,7 @@ export class Proxy {
   private readonly listener: Listener;
   private readonly sockets = new Set<Socket>();
   private cutting = false;
+  private losing: { word: string; left: number; done: () => void } | undefined;
 
   private constructor(port: number) {
     this.listener = createServer((client) => {
@@ -17,8 +18,17 @@ export class Proxy {
           other.destroy();
         });
       }
-      client.on('data', (data) => engine.write(data));
+      let is_asked = false; // for what the client is not to hear of
+      client.on('data', (data) => {
+        if (this.losing && data.includes(this.losing.word)) is_asked = true;
+        engine.write(data);
+      });
       engine.on('data', (data) => {
+        if (is_asked && this.losing && data.includes(this.losing.word)) {
+          this.losing.left -= 1;
+          if (this.losing.left <= 0) this.losing.done();
+          return client.destroy();
+        }
         if (!this.cutting) return client.write(data);
         client.write(data.subarray(0, Math.floor(data.length / 2)));
         return client.destroy();
@@ -41,6 +51,12 @@ export class Proxy {
     this.cutting = true;
     await new Promise((resolve) => setTimeout(resolve, ms));
     this.cutting = false;
+  }
+
+  // Ends so many connections when the engine has done what `word` asks for, and before its client hears of that.
+  async lose_answers(word: string, count: number): Promise<void> {
+    await new Promise<void>((done) => (this.losing = { word, left: count, done }));
+    this.losing = undefined;
   }
 
   async close(): Promise<void> {

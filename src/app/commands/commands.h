@@ -18,6 +18,7 @@ struct MigrateOptions {
 int migrate(const Settings& settings, MigrateOptions options);
 struct CheckOptions {
     bool repair = false;  // else nothing is written
+    std::string part{};   // "ledger"; empty: everything
 };
 // 0 where all agrees, or was made to.
 int check(const Settings& settings, CheckOptions options);

@@ -35,6 +35,7 @@ class Demo {
                  .graph = server.graph(),
                  .streams = server.streams(),
                  .chat = server.chat(),
+                 .ledger = server.ledger(),
                  .clock = clock_,
                  .random = random_}) {}
 

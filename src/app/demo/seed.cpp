@@ -11,6 +11,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::int64_t page_items = 100;
+constexpr Money play_money = Money::from_minor(50'000);
 
 bool is_visitor(const Person& person) {
     return person.username == people().front().username;
@@ -84,6 +85,7 @@ asio::awaitable<accounts::Account> Seed::open_account(const Person& person) {
 
 asio::awaitable<void> Seed::settle_one(const Person& person) {
     const auto account = co_await open_account(person);
+    co_await fill_wallet(account.id);
     if (!account.bio.empty()) co_return;
     accounts::AccountChanges changes;
     changes.bio = std::string(person.bio);
@@ -91,6 +93,17 @@ asio::awaitable<void> Seed::settle_one(const Person& person) {
     changes.language = "en";
     changes.skills = person.skills;
     co_await services_.accounts.update(account.id, std::move(changes), {});
+}
+
+asio::awaitable<void> Seed::fill_wallet(UserId user) {
+    const auto wallet = ledger::wallet_of(user);
+    if (co_await services_.ledger.balance(wallet) > Money{}) co_return;
+    const ledger::Account clearing{.kind = ledger::AccountKind::payment_clearing};
+    std::vector<ledger::Movement> movements;
+    movements.push_back(
+        {.header = {.type = ledger::TransactionType::top_up, .receiver = user, .amount = play_money},
+         .postings = {{wallet, play_money}, {clearing, -play_money}}});
+    co_await services_.ledger.book(std::move(movements));
 }
 
 asio::awaitable<void> Seed::portray(std::span<const Person> settled, const std::atomic<bool>& stopping) {

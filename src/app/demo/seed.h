@@ -17,6 +17,7 @@
 #include "features/accounts/account_service.h"
 #include "features/chat/chat_service.h"
 #include "features/graph/graph_service.h"
+#include "features/ledger/ledger.h"
 #include "features/streams/stream_service.h"
 
 namespace spaktok::demo {
@@ -26,6 +27,7 @@ struct Services {
     graph::Service& graph;
     streams::Service& streams;
     chat::Service& chat;
+    ledger::Ledger& ledger;
     const Clock& clock;
     Random& random;
 };
@@ -44,7 +46,7 @@ class Seed {
     // Throws Error{conflict} where people live here that the demo did not bring: it would fill a real place
     // with invented ones. Call first.
     boost::asio::awaitable<void> look_around();
-    // Accounts and profiles.
+    // Accounts, profiles, and play money in empty wallets.
     boost::asio::awaitable<void> settle(std::span<const Person> newcomers);
     // Pictures of those who have settled without one, until `stopping`. One that cannot be made is logged,
     // and made at the next start.
@@ -59,6 +61,7 @@ class Seed {
 
   private:
     boost::asio::awaitable<void> settle_one(const Person& person);
+    boost::asio::awaitable<void> fill_wallet(UserId user);
     boost::asio::awaitable<accounts::Account> open_account(const Person& person);
     boost::asio::awaitable<void> follow_each_other();
     boost::asio::awaitable<void> announce(const Announcement& announcement);

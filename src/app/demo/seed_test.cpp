@@ -34,6 +34,7 @@ class SeedTest : public testing::Test {
                 .graph = server.graph(),
                 .streams = server.streams(),
                 .chat = server.chat(),
+                .ledger = server.ledger(),
                 .clock = clock_,
                 .random = random_};
     }
@@ -56,6 +57,7 @@ class SeedTest : public testing::Test {
         std::size_t people = 0, pictures = 0, announced = 0, prepared = 0;
         std::int64_t follows = 0;
         std::size_t messages = 0;
+        Money money;
         bool operator==(const Census&) const = default;
     };
     static asio::awaitable<void> count(app::Server& server, Census& census) {
@@ -63,6 +65,7 @@ class SeedTest : public testing::Test {
             ++census.people;
             census.pictures += account.profile_picture_url.has_value();
             census.follows += (co_await server.graph().counts(account.id)).following;
+            census.money += co_await server.ledger().balance(ledger::wallet_of(account.id));
             const auto page = co_await server.streams().list_of(account.id, {.limit = 100});
             for (const auto& stream : page.items) {
                 ++(stream.scheduled_for ? census.announced : census.prepared);
@@ -95,6 +98,7 @@ TEST_F(SeedTest, BringsEveryoneOnceHoweverOftenItStarts) {
     EXPECT_EQ(first.prepared, shows().size());
     EXPECT_GT(first.follows, 60);
     EXPECT_GT(first.messages, 20u);
+    EXPECT_EQ(first.money.minor(), static_cast<std::int64_t>(50'000 * people().size()));
     const auto server = open();
     seed(*server);
     EXPECT_EQ(census(*server), first);

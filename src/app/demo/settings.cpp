@@ -38,6 +38,15 @@ app::Settings demo_settings(app::Settings settings) {
         settings.thumbnail_interval = thumbnail_interval;
         choose("thumbnail_interval", "5s");
     }
+    if (is_default(settings, "payments")) {
+        settings.payments = app::Payments::sandbox;
+        choose("payments", "sandbox");
+    }
+    if (is_default(settings, "currencies")) {
+        constexpr std::string_view offer = "USD,EUR=0.9221,GBP=0.7712,JPY=151.30";
+        settings.currencies = payments::parse_offer(offer);
+        choose("currencies", std::string(offer));
+    }
     return settings;
 }
 

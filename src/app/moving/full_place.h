@@ -144,6 +144,8 @@ class FullTables {
             {"ledger_accounts.balance_minor", numbers(-5, 9'000'000'000'000'000'000, 7)},
             {"payment_intents.status", words("pending", "refunded", "disputed")},
             {"payouts.status", words("requested", "approved", "paid")},
+            {"money_flags.kind", words("burst", "circle", "circle")},
+            {"money_flags.status", words("open", "dismissed", "open")},
             {"exchange_rates.currency", words("usd", "EUR", "JPY")},
         };
         return values;
@@ -157,6 +159,7 @@ class FullTables {
 };
 
 inline boost::asio::awaitable<void> fill(relational::Database& database) {
+    co_await remove_catalogue(database);
     for (const auto& table : relational::all_tables()) {
         auto rows = FullTables::rows_of(table);
         std::vector<TableRow> links;

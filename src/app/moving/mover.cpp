@@ -100,6 +100,7 @@ class Mover {
     asio::awaitable<Moved> move() {
         co_await prepare();
         if (!journal_.has_begun()) {
+            if (relational_) co_await remove_catalogue(*relational_.to);
             co_await check_targets_are_empty();
             journal_.begin();
         }

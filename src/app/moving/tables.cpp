@@ -242,6 +242,13 @@ asio::awaitable<void> write_rows(Database& database, const std::string& sql, std
 
 }  // namespace
 
+asio::awaitable<void> remove_catalogue(Database& database) {
+    static constexpr Statement remove{.name = "move_remove_catalogue",
+                                      .sql = "DELETE FROM gifts WHERE NOT EXISTS (SELECT 1 FROM users)",
+                                      .mode = Mode::write};
+    co_await database.query(remove);
+}
+
 asio::awaitable<bool> is_empty(Database& database, const Table& table) {
     const auto found = co_await database.run(reads(statements_of(table).any), {});
     co_return found.empty();

@@ -19,6 +19,9 @@ using TableRow = std::vector<relational::Value>;
 
 boost::asio::awaitable<bool> is_empty(relational::Database& database, const relational::Table& table);
 
+// The gifts that the migrations brought, where nobody lives yet: a place that is copied has its own.
+boost::asio::awaitable<void> remove_catalogue(relational::Database& database);
+
 // In one transaction; a row whose key is there already is left as it is there. Without the column that refers
 // to the same table. Throws what the port does.
 boost::asio::awaitable<void> insert_rows(relational::Database& database, const relational::Table& table,

@@ -134,6 +134,11 @@ class Rankings {
                                                             std::size_t limit) = 0;
     virtual boost::asio::awaitable<std::optional<double>> score(std::string board, std::string member) = 0;
     virtual boost::asio::awaitable<std::size_t> size(std::string board) = 0;
+    // The board goes after so long, with what it remembers of events; a later call moves the end. Nothing
+    // happens where there is no board.
+    virtual boost::asio::awaitable<void> expire(std::string board, std::chrono::milliseconds after) = 0;
+    // The board goes now.
+    virtual boost::asio::awaitable<void> clear(std::string board) = 0;
 };
 
 // ---- Presence

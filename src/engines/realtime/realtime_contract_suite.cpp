@@ -218,6 +218,49 @@ TEST_P(RankingsContract, ABoardRemembersItsLastEvents) {
     EXPECT_EQ(run(rankings().add("gifts", "ada", 1, "one more")), ranking_events_kept + 2);
 }
 
+TEST_P(RankingsContract, ABoardGoesWhenItIsOverWithWhatItRemembers) {
+    run(rankings().expire("day", seconds(10)));  // there is none
+    run(rankings().add("day", "ada", 5, "event 1"));
+    run(rankings().expire("day", seconds(10)));
+    run(rankings().add("day", "ada", 2, "event 2"));
+    run(rankings().set("other", "ada", 1));
+    clock_.advance(seconds(10) - milliseconds(1));
+    EXPECT_EQ(run(rankings().score("day", "ada")), 7);
+    clock_.advance(milliseconds(1));
+    EXPECT_EQ(run(rankings().score("day", "ada")), std::nullopt);
+    EXPECT_EQ(run(rankings().top("day", 0, 10)), Board{});
+    EXPECT_EQ(run(rankings().size("day")), 0u);
+    EXPECT_EQ(run(rankings().add("day", "ada", 2, "event 2")), 2);
+    clock_.advance(seconds(20));
+    EXPECT_EQ(run(rankings().score("day", "ada")), 2) << "a new board has no end";
+    EXPECT_EQ(run(rankings().score("other", "ada")), 1);
+}
+
+TEST_P(RankingsContract, ALaterCallMovesTheEndOfABoard) {
+    run(rankings().set("day", "ada", 5));
+    run(rankings().expire("day", seconds(10)));
+    run(rankings().expire("day", seconds(20)));
+    clock_.advance(seconds(19));
+    EXPECT_EQ(run(rankings().score("day", "ada")), 5);
+    run(rankings().expire("day", milliseconds(500)));
+    clock_.advance(milliseconds(500));
+    EXPECT_EQ(run(rankings().score("day", "ada")), std::nullopt);
+    EXPECT_EQ(error_of(rankings().expire("day", seconds(0))), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().expire("day", expiry_max + seconds(1))), ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(rankings().expire("", seconds(1))), ErrorCode::invalid_argument);
+}
+
+TEST_P(RankingsContract, AClearedBoardBeginsAnew) {
+    run(rankings().add("gifts", "ada", 5, "event"));
+    run(rankings().add("other", "ada", 5, "event"));
+    run(rankings().clear("gifts"));
+    run(rankings().clear("nothing"));
+    EXPECT_EQ(run(rankings().top("gifts", 0, 10)), Board{});
+    EXPECT_EQ(run(rankings().add("gifts", "ada", 2, "event")), 2);
+    EXPECT_EQ(run(rankings().score("other", "ada")), 5);
+    EXPECT_EQ(error_of(rankings().clear("")), ErrorCode::invalid_argument);
+}
+
 TEST_P(RankingsContract, TakesPagesAndScoresWithinTheLimitsAndRefusesOthers) {
     run(rankings().set("gifts", "ada", 1));
     EXPECT_EQ(run(rankings().top("gifts", 0, ranking_page_max)).size(), 1u);

@@ -368,7 +368,7 @@ TEST_P(RelationalSchema, RefusesWhatBreaksARule) {
     change("INSERT INTO posts (id, user_id, content) VALUES ('$T', '$A', 'p')");
     change("INSERT INTO videos (id, user_id, title, video_url) VALUES ('$T', '$A', 'v', '/v')");
     change("INSERT INTO streams (id, user_id, title) VALUES ('$T', '$A', 's')");
-    change("INSERT INTO gifts (id, name, price, image_url) VALUES ('$T', 'Rose', 1, '/rose')");
+    change("INSERT INTO gifts (id, name, price, image_url) VALUES ('$T', 'Tulip', 1, '/tulip')");
     for (const auto& rule : rules) {
         std::string refusal;
         try {

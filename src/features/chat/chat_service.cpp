@@ -117,6 +117,24 @@ asio::awaitable<MessageAnswer> Service::send(UserId sender, NewMessage given) {
     co_return answer_of(std::move(stored.message), std::move(summary));
 }
 
+asio::awaitable<void> Service::post(RoomId room, std::vector<Notice> notices) {
+    co_await state_->options.rooms.find(room);
+    const Timestamp now = state_->options.clock.now();
+    std::vector<Message> messages;
+    messages.reserve(notices.size());
+    for (auto& notice : notices) {
+        messages.push_back(Message{._id = ObjectId::make(now, state_->options.random),
+                                   .sender_id = notice.sender,
+                                   .room_id = room,
+                                   .message_type = std::move(notice.message_type),
+                                   .content = std::move(notice.content),
+                                   .timestamp = now,
+                                   .client_id = notice.client_id,
+                                   .announced = false});
+    }
+    co_await state_->queue.submit_all(std::move(messages));
+}
+
 asio::awaitable<paging::Page<MessageAnswer>> Service::history(RoomId room, std::int64_t limit,
                                                               std::optional<std::string> cursor) {
     co_await state_->options.rooms.find(room);

@@ -63,6 +63,17 @@ class Service {
     // {conflict "room_closed"}, {rate_limited "flood"} or {unavailable}.
     boost::asio::awaitable<MessageAnswer> send(UserId sender, NewMessage message);
 
+    // What the program says for a person, as of a gift that they sent: neither a flood nor a closed room
+    // stops it. Returns once all are stored; a repeated client_id is the same message. Throws {not_found}
+    // (room) or {unavailable}.
+    struct Notice {
+        UserId sender;
+        Uuid client_id;
+        std::string message_type;
+        std::string content;
+    };
+    boost::asio::awaitable<void> post(RoomId room, std::vector<Notice> notices);
+
     // Newest first. Throws {not_found}, {invalid_argument "invalid_cursor"}.
     boost::asio::awaitable<paging::Page<MessageAnswer>> history(RoomId room, std::int64_t limit,
                                                                 std::optional<std::string> cursor);

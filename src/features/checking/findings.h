@@ -37,13 +37,23 @@ class Findings {
         options_.tell(difference);
     }
 
+    // What nobody but a person may set right.
+    void differs(Difference difference) {
+        ++differences_;
+        ++unrepairable_;
+        options_.tell(difference);
+    }
+
     std::int64_t compared() const { return compared_; }
     std::int64_t differences() const { return differences_; }
+    // Of the differences those that a repair left.
+    std::int64_t unrepairable() const { return unrepairable_; }
 
   private:
     Options options_;
     std::int64_t compared_ = 0;
     std::int64_t differences_ = 0;
+    std::int64_t unrepairable_ = 0;
 };
 
 }  // namespace spaktok::checking

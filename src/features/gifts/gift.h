@@ -15,6 +15,7 @@
 namespace spaktok::gifts {
 
 inline constexpr std::size_t name_length_max = 50;  // code points
+inline constexpr std::size_t animation_length_max = 50;
 inline constexpr std::int64_t basis_points_one = 10'000;
 
 // A row of `gifts`. Its price never changes: what is on screen is what is paid.

@@ -176,6 +176,10 @@ asio::awaitable<std::vector<Gift>> Service::catalogue() {
     co_return *co_await state_->catalogue();
 }
 
+asio::awaitable<Gift> Service::find(GiftId gift) {
+    return state_->find(gift);
+}
+
 asio::awaitable<Gift> Service::add(NewGift given) {
     const auto now = state_->options.clock.now();
     Gift gift{.id = GiftId::make(now, state_->options.random),
@@ -191,6 +195,8 @@ asio::awaitable<Gift> Service::add(NewGift given) {
         refuse("price", "The price must be from 0.01 to 99,999,999.99 USD.");
     if (gift.image_url.empty() || gift.image_url.size() > image_url_bytes_max)
         refuse("image_url", "This must be a path or an address of at most 2,048 bytes.");
+    if (gift.animation)
+        gift.animation = text::checked(*gift.animation, "animation", {.length_max = animation_length_max});
     co_await state_->store.insert(gift, now);
     state_->gifts.drop(catalogue_key);
     co_return gift;

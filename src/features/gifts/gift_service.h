@@ -47,6 +47,8 @@ class Service {
 
     // In the order in which they are shown; from memory, at most two seconds old.
     boost::asio::awaitable<std::vector<Gift>> catalogue();
+    // Of the catalogue, retired ones too. Throws Error{not_found, field "gift_id"}.
+    boost::asio::awaitable<Gift> find(GiftId gift);
     struct NewGift {
         std::string name;
         Money price;

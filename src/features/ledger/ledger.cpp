@@ -126,6 +126,9 @@ struct Ledger::State {
     asio::awaitable<std::vector<Outcome>> book(Transaction& tx, const std::vector<Movement>& movements,
                                                const AccountIds& accounts, const Also& also);
 
+    asio::awaitable<std::optional<Booked>> settle(Transaction& tx, const AccountIds& accounts,
+                                                  const Decide& decide);
+
     Options options;
     LedgerStore store;
     events::IdSequence sequence;  // a person's history is in the order in which it was booked
@@ -166,6 +169,37 @@ asio::awaitable<std::vector<Outcome>> Ledger::State::book(Transaction& tx,
     co_return outcomes;
 }
 
+// The opened header is looked at with the accounts locked: of two that complete it, one books.
+asio::awaitable<std::optional<Booked>> Ledger::State::settle(Transaction& tx, const AccountIds& accounts,
+                                                             const Decide& decide) {
+    auto balances = co_await LedgerStore::lock(tx, accounts);
+    std::map<Account, Money> by_account;
+    for (const auto& [account, id] : accounts)
+        by_account[account] = balances.at(id);
+    const auto settlement = co_await decide(tx, by_account);
+    if (!settlement) co_return std::nullopt;
+    const auto& movement = settlement->movement;
+    check(movement);
+    SPAKTOK_ASSERT(!movement.key && !movement.spending);
+    const Uuid fresh = sequence.next(options.clock.now(), options.random);
+    const Timestamp now = fresh.timestamp();
+    const Uuid id = settlement->completes ? settlement->completes->value : fresh;
+    const auto outcome =
+        Decisions(accounts, std::move(balances), {}, {}, now).decide(0, movement, TransactionId{id});
+    SPAKTOK_ASSERT(outcome.verdict == Verdict::booked);
+    std::map<Uuid, Money> changes;
+    for (const auto& posting : movement.postings)
+        changes[accounts.at(posting.account)] = posting.amount;
+    const Numbered numbered{.id = id, .movement = &movement};
+    if (!settlement->completes) {
+        co_await LedgerStore::insert(tx, {numbered}, accounts, now, options.random);
+    } else if (!co_await LedgerStore::complete(tx, numbered, accounts, now, options.random)) {
+        co_return std::nullopt;
+    }
+    co_await LedgerStore::add(tx, std::move(changes), now);
+    co_return outcome.booked;
+}
+
 Ledger::Ledger(Options options) : state_(std::make_unique<State>(options)) {}
 Ledger::~Ledger() = default;
 
@@ -184,6 +218,34 @@ asio::awaitable<std::vector<Outcome>> Ledger::book(std::vector<Movement> movemen
     co_return co_await state_->options.database.transaction(
         [state = state_.get(), work, accounts, also](Transaction& tx) {
             return state->book(tx, *work, accounts, also);
+        });
+}
+
+TransactionId Ledger::next_id() {
+    return TransactionId{state_->sequence.next(state_->options.clock.now(), state_->options.random)};
+}
+
+asio::awaitable<void> Ledger::open(TransactionId id, Header header, With with) {
+    SPAKTOK_ASSERT(header.amount > Money{} && header.amount <= amount_max);
+    const auto movement = std::make_shared<Movement>();
+    movement->header = std::move(header);
+    co_await state_->options.database.transaction([id, movement,
+                                                   with](Transaction& tx) -> asio::awaitable<void> {
+        co_await LedgerStore::open(tx, {.id = id.value, .movement = movement.get()}, id.value.timestamp());
+        if (with) co_await with(tx);
+    });
+}
+
+asio::awaitable<void> Ledger::fail(Transaction& tx, TransactionId id, Timestamp now) {
+    return LedgerStore::fail(tx, id, now);
+}
+
+asio::awaitable<std::optional<Booked>> Ledger::settle(std::vector<Account> wanted, Decide decide) {
+    const auto accounts = co_await state_->store.find_accounts(std::move(wanted), state_->options.clock.now(),
+                                                               state_->options.random);
+    co_return co_await state_->options.database.transaction(
+        [state = state_.get(), accounts, decide](Transaction& tx) {
+            return state->settle(tx, accounts, decide);
         });
 }
 

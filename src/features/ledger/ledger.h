@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -34,6 +36,28 @@ class Ledger {
     // the database does, and then nothing is booked, but for an answer that was lost on the way: repeat with
     // the same keys.
     boost::asio::awaitable<std::vector<Outcome>> book(std::vector<Movement> movements, Also also = nullptr);
+
+    // A header of a movement that is yet to come, as pending, under an id of `next_id`, with what else is
+    // written with it.
+    using With = std::function<boost::asio::awaitable<void>(relational::Transaction&)>;
+    boost::asio::awaitable<void> open(TransactionId id, Header header, With with = nullptr);
+    TransactionId next_id();
+    // The movement will not come, unless it does: a failed header can still be completed. In the caller's
+    // transaction.
+    static boost::asio::awaitable<void> fail(relational::Transaction& tx, TransactionId id, Timestamp now);
+
+    // What `settle` books: a movement without a key, with a header of its own or under one that was opened.
+    struct Settlement {
+        Movement movement;
+        std::optional<TransactionId> completes{};
+    };
+    using Decide = std::function<boost::asio::awaitable<std::optional<Settlement>>(
+        relational::Transaction&, const std::map<Account, Money>&)>;
+    // Locks the accounts, and books what `decide` makes of what is on them in the same transaction, in which
+    // it may read and write what else belongs to it; may run more than once. The movement's accounts are
+    // among those locked, and no wallet falls below zero: asserted, like what check(Movement) does. Nothing
+    // is returned where there was nothing to book, or the opened header is complete already.
+    boost::asio::awaitable<std::optional<Booked>> settle(std::vector<Account> accounts, Decide decide);
 
     // Zero where there was never any money.
     boost::asio::awaitable<Money> balance(Account account);

@@ -86,7 +86,7 @@ constexpr Statement insert_transactions{
         "amount, platform_fee, streamer_payout, currency, exchange_rate, paid_minor, transaction_type, "
         "status, created_at, updated_at) "
         "SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, "
-        "value->>8, value->>9, value->>10, value->>11, value->>12, 'completed', $1, $1 FROM json_each($2)",
+        "value->>8, value->>9, value->>10, value->>11, value->>12, value->>13, $1, $1 FROM json_each($2)",
     .postgres_sql =
         "INSERT INTO transactions (id, sender_user_id, receiver_user_id, gift_id, stream_id, reverses_id, "
         "amount, platform_fee, streamer_payout, currency, exchange_rate, paid_minor, transaction_type, "
@@ -95,8 +95,18 @@ constexpr Statement insert_transactions{
         "CAST(value->>3 AS UUID), CAST(value->>4 AS UUID), CAST(value->>5 AS UUID), "
         "CAST(value->>6 AS NUMERIC) * 0.01, CAST(value->>7 AS NUMERIC) * 0.01, "
         "CAST(value->>8 AS NUMERIC) * 0.01, value->>9, CAST(value->>10 AS NUMERIC) * 0.0001, "
-        "CAST(value->>11 AS BIGINT), value->>12, 'completed', CAST($1 AS TIMESTAMP WITH TIME ZONE), $1 "
+        "CAST(value->>11 AS BIGINT), value->>12, value->>13, CAST($1 AS TIMESTAMP WITH TIME ZONE), $1 "
         "FROM jsonb_array_elements($2)",
+    .mode = Mode::write};
+// A failed one too: who says that it was paid after all is believed.
+constexpr Statement complete_transaction{.name = "transactions_complete",
+                                         .sql =
+                                             "UPDATE transactions SET status = 'completed', updated_at = $1 "
+                                             "WHERE id = $2 AND status <> 'completed'",
+                                         .mode = Mode::write};
+constexpr Statement fail_transaction{
+    .name = "transactions_fail",
+    .sql = "UPDATE transactions SET status = 'failed', updated_at = $1 WHERE id = $2 AND status = 'pending'",
     .mode = Mode::write};
 constexpr Statement insert_entries{
     .name = "ledger_entries_insert",
@@ -129,7 +139,7 @@ json::Value text_or_null(const std::optional<T>& id) {
     return id ? json::Value(boost::json::string(id->to_string())) : json::Value(nullptr);
 }
 
-json::Array row_of(const Numbered& numbered) {
+json::Array row_of(const Numbered& numbered, std::string_view status) {
     const auto& header = numbered.movement->header;
     return {numbered.id.to_string(),
             text_or_null(header.sender),
@@ -143,7 +153,17 @@ json::Array row_of(const Numbered& numbered) {
             header.currency,
             header.exchange_rate,
             header.paid_minor ? json::Value(*header.paid_minor) : json::Value(nullptr),
-            word(header.type)};
+            word(header.type),
+            status};
+}
+
+void append_entries(json::Array& entries, const Numbered& numbered, const AccountIds& accounts, Timestamp now,
+                    Random& random) {
+    const auto id = numbered.id.to_string();
+    for (const auto& posting : numbered.movement->postings) {
+        entries.push_back(json::Array{Uuid::v7(now, random).to_string(), id,
+                                      accounts.at(posting.account).to_string(), posting.amount.minor()});
+    }
 }
 
 Account account_of(const relational::Row& row) {
@@ -257,15 +277,31 @@ asio::awaitable<void> LedgerStore::insert(Transaction& tx, std::vector<Numbered>
     json::Array headers;
     json::Array entries;
     for (const auto& numbered : movements) {
-        headers.push_back(row_of(numbered));
-        const auto id = numbered.id.to_string();
-        for (const auto& posting : numbered.movement->postings) {
-            entries.push_back(json::Array{Uuid::v7(now, random).to_string(), id,
-                                          accounts.at(posting.account).to_string(), posting.amount.minor()});
-        }
+        headers.push_back(row_of(numbered, "completed"));
+        append_entries(entries, numbered, accounts, now, random);
     }
     co_await tx.query(insert_transactions, now, json::Value(std::move(headers)));
     co_await tx.query(insert_entries, now, json::Value(std::move(entries)));
+}
+
+asio::awaitable<void> LedgerStore::open(Transaction& tx, Numbered movement, Timestamp now) {
+    json::Array headers;
+    headers.push_back(row_of(movement, "pending"));
+    co_await tx.query(insert_transactions, now, json::Value(std::move(headers)));
+}
+
+asio::awaitable<bool> LedgerStore::complete(Transaction& tx, Numbered movement, const AccountIds& accounts,
+                                            Timestamp now, Random& random) {
+    const auto completed = co_await tx.query(complete_transaction, now, movement.id);
+    if (completed.affected() == 0) co_return false;
+    json::Array entries;
+    append_entries(entries, movement, accounts, now, random);
+    co_await tx.query(insert_entries, now, json::Value(std::move(entries)));
+    co_return true;
+}
+
+asio::awaitable<void> LedgerStore::fail(Transaction& tx, TransactionId id, Timestamp now) {
+    co_await tx.query(fail_transaction, now, id);
 }
 
 asio::awaitable<void> LedgerStore::add(Transaction& tx, std::map<Uuid, Money> changes, Timestamp now) {

@@ -47,6 +47,12 @@ class LedgerStore {
 
     static boost::asio::awaitable<void> insert(relational::Transaction& tx, std::vector<Numbered> movements,
                                                const AccountIds& accounts, Timestamp now, Random& random);
+    // A header without entries, as pending.
+    static boost::asio::awaitable<void> open(relational::Transaction& tx, Numbered movement, Timestamp now);
+    // Entries for an opened header, which is completed now; false where it was before.
+    static boost::asio::awaitable<bool> complete(relational::Transaction& tx, Numbered movement,
+                                                 const AccountIds& accounts, Timestamp now, Random& random);
+    static boost::asio::awaitable<void> fail(relational::Transaction& tx, TransactionId id, Timestamp now);
     // Each account's net change.
     static boost::asio::awaitable<void> add(relational::Transaction& tx, std::map<Uuid, Money> changes,
                                             Timestamp now);

@@ -46,6 +46,15 @@ class LedgerTest : public testing::Test {
         return movement;
     }
 
+    static asio::awaitable<std::optional<Ledger::Settlement>> complete_by(Movement movement, TransactionId id,
+                                                                          std::map<Account, Money>) {
+        co_return Ledger::Settlement{.movement = std::move(movement), .completes = id};
+    }
+    static asio::awaitable<std::optional<Ledger::Settlement>> take_all(UserId from, UserId to, Money all) {
+        if (all == Money{}) co_return std::nullopt;
+        co_return Ledger::Settlement{.movement = give(from, to, all)};
+    }
+
     std::vector<Verdict> book(std::vector<Movement> movements) {
         std::vector<Verdict> verdicts;
         for (const auto& outcome : run(ledger_.book(std::move(movements))))
@@ -124,6 +133,67 @@ TEST_F(LedgerTest, StoresWhatPeopleSee) {
     EXPECT_EQ(row.get<Timestamp>("created_at"), given.booked.transaction_id.value.timestamp());
     EXPECT_EQ(
         number("SELECT count(*) AS n FROM transactions WHERE exchange_rate = 1 OR exchange_rate = 10000"), 2);
+}
+
+TEST_F(LedgerTest, AnOpenedHeaderIsCompletedOnceWithItsEntries) {
+    const auto id = ledger_.next_id();
+    const auto movement = top_up(ada_, cents(1'000));
+    run(ledger_.open(id, movement.header));
+    EXPECT_EQ(number("SELECT count(*) AS n FROM transactions WHERE status = 'pending'"), 1);
+    EXPECT_EQ(number("SELECT count(*) AS n FROM ledger_entries"), 0);
+    const auto complete = [&] {
+        return run(
+            ledger_.settle({wallet_of(ada_), clearing}, [&](relational::Transaction&, const auto& balances) {
+                return complete_by(movement, id, balances);
+            }));
+    };
+    EXPECT_EQ(complete()->transaction_id, id);
+    EXPECT_FALSE(complete()) << "it is complete already";
+    EXPECT_EQ(balance(wallet_of(ada_)), cents(1'000));
+    EXPECT_EQ(number("SELECT count(*) AS n FROM transactions WHERE status = 'completed'"), 1);
+    audit();
+}
+
+TEST_F(LedgerTest, AnOpenedHeaderThatFailedHasNoEntriesUnlessItIsCompletedAfterAll) {
+    const auto id = ledger_.next_id();
+    const auto movement = top_up(ada_, cents(1'000));
+    run(ledger_.open(id, movement.header));
+    const auto fail = [&] {
+        run(world_.database->transaction(
+            [&](relational::Transaction& tx) { return Ledger::fail(tx, id, world_.clock.now()); }));
+    };
+    fail();
+    EXPECT_EQ(number("SELECT count(*) AS n FROM transactions WHERE status = 'failed'"), 1);
+    run(ledger_.settle({wallet_of(ada_), clearing}, [&](relational::Transaction&, const auto& balances) {
+        return complete_by(movement, id, balances);
+    }));
+    fail();
+    EXPECT_EQ(number("SELECT count(*) AS n FROM transactions WHERE status = 'completed'"), 1);
+    audit();
+}
+
+TEST_F(LedgerTest, WhatIsOpenedTogetherIsThereTogetherOrNotAtAll) {
+    const auto refuse = [](relational::Transaction&) -> asio::awaitable<void> {
+        throw Error(ErrorCode::conflict, "no");
+        co_return;
+    };
+    EXPECT_THROW(run(ledger_.open(ledger_.next_id(), top_up(ada_, cents(1)).header, refuse)), Error);
+    EXPECT_EQ(number("SELECT count(*) AS n FROM transactions"), 0);
+}
+
+TEST_F(LedgerTest, SettlesByWhatIsOnTheAccounts) {
+    book_one(top_up(ada_, cents(70)));
+    // Takes all there is, at most 100; then there is nothing to take.
+    const auto take = [&] {
+        return run(ledger_.settle({wallet_of(ada_), earnings_of(bob_)},
+                                  [&](relational::Transaction&, const auto& balances) {
+                                      return take_all(ada_, bob_, balances.at(wallet_of(ada_)));
+                                  }));
+    };
+    EXPECT_TRUE(take());
+    EXPECT_FALSE(take());
+    EXPECT_EQ(balance(earnings_of(bob_)), cents(70));
+    audit();
 }
 
 TEST_F(LedgerTest, PaysTheFirstOnesOfAGroup) {

@@ -40,6 +40,11 @@ export function decimal(value: number, digits = 1): string {
   ).format(value);
 }
 
+/** US cents as the reader writes dollars: 1050 → "$10.50". */
+export function usd(cents: number): string {
+  return cached('usd', (locale) => new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' })).format(cents / 100);
+}
+
 /** Bits a second as people read them: 850 kbit/s, 6.2 Mbit/s. */
 export function bitrate(bits_per_second: number): string {
   return bits_per_second >= 1_000_000

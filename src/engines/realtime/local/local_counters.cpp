@@ -97,6 +97,24 @@ bool LocalRankings::Board::is_new(const std::string& event_id) {
     return true;
 }
 
+bool LocalRankings::is_expired(const Board& board) const {
+    return board.expires_at && *board.expires_at <= clock_.steady_now();
+}
+
+LocalRankings::Board* LocalRankings::find(Shard& shard, const std::string& board) {
+    const auto place = shard.boards.find(board);
+    if (place == shard.boards.end()) return nullptr;
+    if (!is_expired(place->second)) return &place->second;
+    members_ -= place->second.scores.size();
+    shard.boards.erase(place);
+    return nullptr;
+}
+
+LocalRankings::Board& LocalRankings::find_or_make(Shard& shard, const std::string& board) {
+    auto* found = find(shard, board);
+    return found != nullptr ? *found : shard.boards[board];
+}
+
 void LocalRankings::put(Board& board, const std::string& member, double score) {
     if (!board.scores.contains(member)) {
         if (members_.load() >= members_max) throw full("ranked members");
@@ -111,7 +129,7 @@ asio::awaitable<void> LocalRankings::set(std::string board, std::string member, 
     check_score(score);
     Shard& shard = shards_.of(board);
     const std::scoped_lock lock(shard.mutex);
-    put(shard.boards[board], member, score);
+    put(find_or_make(shard, board), member, score);
     co_return;
 }
 
@@ -123,7 +141,7 @@ asio::awaitable<double> LocalRankings::add(std::string board, std::string member
     check_score(by);
     Shard& shard = shards_.of(board);
     const std::scoped_lock lock(shard.mutex);
-    Board& scores = shard.boards[board];
+    Board& scores = find_or_make(shard, board);
     const auto found = scores.scores.find(member);
     const double before = found == scores.scores.end() ? 0 : found->second;
     check_score(before + by);
@@ -138,12 +156,12 @@ asio::awaitable<void> LocalRankings::remove(std::string board, std::string membe
     check_key(member);
     Shard& shard = shards_.of(board);
     const std::scoped_lock lock(shard.mutex);
-    const auto place = shard.boards.find(board);
-    if (place == shard.boards.end()) co_return;
-    const auto found = place->second.scores.find(member);
-    if (found == place->second.scores.end()) co_return;
-    place->second.order.erase({.member = member, .score = found->second});
-    place->second.scores.erase(found);
+    auto* place = find(shard, board);
+    if (place == nullptr) co_return;
+    const auto found = place->scores.find(member);
+    if (found == place->scores.end()) co_return;
+    place->order.erase({.member = member, .score = found->second});
+    place->scores.erase(found);
     --members_;
 }
 
@@ -154,10 +172,10 @@ asio::awaitable<std::vector<Ranked>> LocalRankings::top(std::string board, std::
     std::vector<Ranked> page;
     Shard& shard = shards_.of(board);
     const std::scoped_lock lock(shard.mutex);
-    const auto place = shard.boards.find(board);
-    if (place == shard.boards.end() || offset >= place->second.order.size()) co_return page;
-    auto next = std::next(place->second.order.begin(), static_cast<std::ptrdiff_t>(offset));
-    for (; next != place->second.order.end() && page.size() < limit; ++next)
+    const auto* place = find(shard, board);
+    if (place == nullptr || offset >= place->order.size()) co_return page;
+    auto next = std::next(place->order.begin(), static_cast<std::ptrdiff_t>(offset));
+    for (; next != place->order.end() && page.size() < limit; ++next)
         page.push_back(*next);
     co_return page;
 }
@@ -167,10 +185,10 @@ asio::awaitable<std::optional<double>> LocalRankings::score(std::string board, s
     check_key(member);
     Shard& shard = shards_.of(board);
     const std::scoped_lock lock(shard.mutex);
-    const auto place = shard.boards.find(board);
-    if (place == shard.boards.end()) co_return std::nullopt;
-    const auto found = place->second.scores.find(member);
-    if (found == place->second.scores.end()) co_return std::nullopt;
+    const auto* place = find(shard, board);
+    if (place == nullptr) co_return std::nullopt;
+    const auto found = place->scores.find(member);
+    if (found == place->scores.end()) co_return std::nullopt;
     co_return found->second;
 }
 
@@ -178,8 +196,39 @@ asio::awaitable<std::size_t> LocalRankings::size(std::string board) {
     check_key(board);
     Shard& shard = shards_.of(board);
     const std::scoped_lock lock(shard.mutex);
+    const auto* place = find(shard, board);
+    co_return place == nullptr ? 0 : place->scores.size();
+}
+
+asio::awaitable<void> LocalRankings::expire(std::string board, std::chrono::milliseconds after) {
+    check_key(board);
+    check_expiry(after);
+    Shard& shard = shards_.of(board);
+    const std::scoped_lock lock(shard.mutex);
+    auto* place = find(shard, board);
+    if (place != nullptr) place->expires_at = clock_.steady_now() + after;
+    co_return;
+}
+
+asio::awaitable<void> LocalRankings::clear(std::string board) {
+    check_key(board);
+    Shard& shard = shards_.of(board);
+    const std::scoped_lock lock(shard.mutex);
     const auto place = shard.boards.find(board);
-    co_return place == shard.boards.end() ? 0 : place->second.scores.size();
+    if (place == shard.boards.end()) co_return;
+    members_ -= place->second.scores.size();
+    shard.boards.erase(place);
+}
+
+void LocalRankings::sweep() {
+    for (Shard& shard : shards_) {
+        const std::scoped_lock lock(shard.mutex);
+        std::erase_if(shard.boards, [this](const auto& each) {
+            if (!is_expired(each.second)) return false;
+            members_ -= each.second.scores.size();
+            return true;
+        });
+    }
 }
 
 // ---- presence ----------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ class LocalRankings final : public Rankings {
     static constexpr std::size_t members_max =
         2'000'000;  // of all boards together; beyond it: Error{unavailable}
 
+    explicit LocalRankings(const Clock& clock) : clock_(clock) {}
     boost::asio::awaitable<void> set(std::string board, std::string member, double score) override;
     boost::asio::awaitable<double> add(std::string board, std::string member, double by,
                                        std::string event_id) override;
@@ -61,6 +62,10 @@ class LocalRankings final : public Rankings {
                                                     std::size_t limit) override;
     boost::asio::awaitable<std::optional<double>> score(std::string board, std::string member) override;
     boost::asio::awaitable<std::size_t> size(std::string board) override;
+    boost::asio::awaitable<void> expire(std::string board, std::chrono::milliseconds after) override;
+    boost::asio::awaitable<void> clear(std::string board) override;
+    // Frees the boards that have expired.
+    void sweep();
 
   private:
     struct BestFirst {
@@ -73,6 +78,7 @@ class LocalRankings final : public Rankings {
         std::set<Ranked, BestFirst> order;
         std::unordered_set<std::string> events;
         std::deque<std::string> events_by_age;
+        std::optional<std::chrono::steady_clock::time_point> expires_at;
 
         void put(const std::string& member, double score);
         // False where the event was applied before.
@@ -82,8 +88,13 @@ class LocalRankings final : public Rankings {
         std::mutex mutex;
         StringMap<Board> boards;
     };
+    bool is_expired(const Board& board) const;
+    // nullptr where there is none. An expired one goes.
+    Board* find(Shard& shard, const std::string& board);
+    Board& find_or_make(Shard& shard, const std::string& board);
     void put(Board& board, const std::string& member, double score);
 
+    const Clock& clock_;
     Sharded<Shard> shards_;
     std::atomic<std::size_t> members_{0};
 };

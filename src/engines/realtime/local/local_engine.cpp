@@ -40,6 +40,7 @@ LocalEngine::LocalEngine(Options options)
       topics_(clock_, (options.random != nullptr ? *options.random : system_random_).token(6)),
       key_values_(clock_, writer_),
       counters_(clock_),
+      rankings_(clock_),
       presence_(clock_) {
     std::vector<SavedTopic> saved;
     writer_.run_blocking([&saved](Connection& connection) { saved = take_topics(connection); });
@@ -91,6 +92,7 @@ void LocalEngine::flush_touched() {
 void LocalEngine::sweep() {
     topics_.sweep();
     counters_.sweep();
+    rankings_.sweep();
     presence_.sweep();
     try {
         key_values_.sweep();

@@ -117,6 +117,20 @@ asio::awaitable<std::size_t> RedisRankings::size(std::string board) {
     co_return static_cast<std::size_t>(reply.integer());
 }
 
+asio::awaitable<void> RedisRankings::expire(std::string board, std::chrono::milliseconds after) {
+    check_key(board);
+    check_expiry(after);
+    co_await client_.run_script(scripts::expire_board, {keys::of_board(board), keys::of_board_events(board)},
+                                {std::to_string(life_of(after).count())});
+}
+
+asio::awaitable<void> RedisRankings::clear(std::string board) {
+    check_key(board);
+    const std::string name = keys::of_board(board);
+    co_await client_.run(
+        {.name = "rank_clear", .key = name, .words = {"DEL", name, keys::of_board_events(board)}});
+}
+
 // ---- presence ----------------------------------------------------------------------------------
 asio::awaitable<void> RedisPresence::report(std::string place, std::int64_t count) {
     check_key(place);

@@ -30,6 +30,8 @@ class RedisRankings final : public Rankings {
                                                     std::size_t limit) override;
     boost::asio::awaitable<std::optional<double>> score(std::string board, std::string member) override;
     boost::asio::awaitable<std::size_t> size(std::string board) override;
+    boost::asio::awaitable<void> expire(std::string board, std::chrono::milliseconds after) override;
+    boost::asio::awaitable<void> clear(std::string board) override;
 
   private:
     Client& client_;

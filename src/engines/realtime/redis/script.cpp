@@ -116,8 +116,16 @@ if redis.call('ZADD', KEYS[2], 'NX', tonumber(newest[2] or 0) + 1, ARGV[3]) == 1
 else
   after = before
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
+local left = redis.call('PTTL', KEYS[1])
+redis.call('PEXPIRE', KEYS[2], left >= 0 and math.min(left, tonumber(ARGV[5])) or ARGV[5])
 return string.format('%.17g', after)
+)");
+
+// KEYS: board, its events. ARGV: life in ms. The events are forgotten with the board at the latest.
+const Script expire_board("expire_board", R"(
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1], 'LT')
+return 1
 )");
 
 // KEYS: this node's count, the place's nodes. ARGV: node, count, life in ms.
@@ -144,8 +152,8 @@ return string.format('%.0f', sum)
 )");
 
 std::span<const Script* const> all() {
-    static constexpr std::array<const Script*, 8> scripts{&publish, &read_topic, &set_add, &touch,
-                                                          &count,   &rank,       &report,  &total};
+    static constexpr std::array<const Script*, 9> scripts{&publish, &read_topic,   &set_add, &touch, &count,
+                                                          &rank,    &expire_board, &report,  &total};
     return scripts;
 }
 

@@ -30,6 +30,7 @@ extern const Script set_add;
 extern const Script touch;
 extern const Script count;
 extern const Script rank;
+extern const Script expire_board;
 extern const Script report;
 extern const Script total;
 std::span<const Script* const> all();

@@ -11,7 +11,13 @@ export type Draft = {
 };
 
 /** One row of the list. The key of one's own message does not change when it is acknowledged: its row stays in the page. */
-export type Row = { key: string; message: Message; draft?: undefined } | { key: string; draft: Draft; message?: undefined };
+export type Row =
+  /** `count`: of equal gifts of one sender that follow each other, told as one. */
+  | { key: string; message: Message; count: number; draft?: undefined }
+  | { key: string; draft: Draft; message?: undefined };
+
+/** Equal gifts of one sender, no more than this apart, are one combo. */
+const combo_ms = 5_000;
 
 /**
  * Adds messages to a list that is ordered by `seq`: in their place, each once, whatever way they came (event, history page,
@@ -60,10 +66,18 @@ export function withoutSent(drafts: readonly Draft[], messages: readonly Message
  * `sent_here` are the client_ids that this page made. Only those serve as keys: what other clients chose may be the same twice.
  */
 export function rowsOf(messages: readonly Message[], drafts: readonly Draft[], sent_here: ReadonlySet<string>): Row[] {
-  const rows: Row[] = messages.map((message) => {
-    const own = message.client_id !== null && sent_here.has(message.client_id);
-    return { key: own ? message.client_id! : message.id, message };
-  });
+  const rows: Row[] = [];
+  let last: Message | undefined;
+  for (const message of messages) {
+    const before = rows[rows.length - 1];
+    if (last && before?.message && isSameGift(before.message, message) && gapOf(last, message) <= combo_ms) {
+      rows[rows.length - 1] = { ...before, count: before.count + 1 };
+    } else {
+      const own = message.client_id !== null && sent_here.has(message.client_id);
+      rows.push({ key: own ? message.client_id! : message.id, message, count: 1 });
+    }
+    last = message;
+  }
   for (const draft of drafts) rows.push({ key: draft.client_id, draft });
   return rows;
 }
@@ -71,6 +85,15 @@ export function rowsOf(messages: readonly Message[], drafts: readonly Draft[], s
 /** The newest `max`; what was dropped can be loaded again as history. */
 export function trimmed(list: readonly Message[], max: number): readonly Message[] {
   return list.length > max ? list.slice(list.length - max) : list;
+}
+
+function isSameGift(one: Message, other: Message): boolean {
+  const is_gift = (message: Message) => message.message_type === 'gift' && message.deleted_at === null;
+  return is_gift(one) && is_gift(other) && one.sender.id === other.sender.id && one.content === other.content;
+}
+
+function gapOf(one: Message, other: Message): number {
+  return Date.parse(other.timestamp) - Date.parse(one.timestamp);
 }
 
 function isNewer(message: Message, known: Message): boolean {

@@ -14,6 +14,7 @@ export class WatchedStream {
   publisher_connected = $state(true);
 
   #reaction_listeners = new Set<(kind: ReactionKind) => void>();
+  #event_listeners = new Set<(event: TopicEvent) => void>();
 
   constructor(stream_id: string) {
     this.stream_id = stream_id;
@@ -55,7 +56,15 @@ export class WatchedStream {
     return () => this.#reaction_listeners.delete(listener);
   }
 
-  #received({ event, data }: TopicEvent): void {
+  /** Hears all that the topic tells, for what is no part of the stream itself. */
+  on_event(listener: (event: TopicEvent) => void): () => void {
+    this.#event_listeners.add(listener);
+    return () => this.#event_listeners.delete(listener);
+  }
+
+  #received(received: TopicEvent): void {
+    for (const listener of this.#event_listeners) listener(received);
+    const { event, data } = received;
     if (event === 'viewers') {
       this.#change(viewersIn(data));
     } else if (event === 'publisher') {
