@@ -666,6 +666,9 @@ streams::Service& Server::streams() {
 chat::Service& Server::chat() {
     return state_->chat;
 }
+gifts::Service& Server::gifts() {
+    return state_->gifts;
+}
 ledger::Ledger& Server::ledger() {
     return state_->ledger;
 }

@@ -26,6 +26,9 @@ class Service;
 namespace spaktok::chat {
 class Service;
 }
+namespace spaktok::gifts {
+class Service;
+}
 namespace spaktok::ledger {
 class Ledger;
 }
@@ -73,6 +76,7 @@ class Server {
     streams::Service& streams();
     chat::Service& chat();
     ledger::Ledger& ledger();
+    gifts::Service& gifts();
     IoThreads& threads();
 
   private:

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/io_threads.h"
 #include "base/log.h"
+#include "features/gifts/gift_service.h"
 
 namespace spaktok::app {
 
@@ -57,7 +58,8 @@ class Demo {
         audience_.emplace(demo::Audience::Options{
             .server = demo::reachable(settings_.http, server_.http_port()),
             .password_of = [this](std::string_view username) { return seed_.resident(username).password; },
-            .live_stream_of = [this](std::string_view host) { return live_stream_of(host); }});
+            .live_stream_of = [this](std::string_view host) { return live_stream_of(host); },
+            .give = [this](std::string_view username, StreamId stream) { return give(username, stream); }});
         // Drawn while the place is alive already: each takes a process of its own.
         portraits_ = asio::co_spawn(server_.threads().context(0), seed_.portray(everyone, stopping_),
                                     asio::use_future);
@@ -103,6 +105,31 @@ class Demo {
         co_return co_await asio::co_spawn(server_.threads().context(0),
                                           server_.streams().live_of(seed_.resident(host).id),
                                           asio::use_awaitable);
+    }
+
+    // Small ones mostly; what cannot be sent (the show is over, the wallet is empty) is left.
+    asio::awaitable<void> give(std::string_view username, StreamId stream) {
+        co_await asio::co_spawn(server_.threads().context(0), give_some(seed_.resident(username).id, stream),
+                                asio::use_awaitable);
+    }
+    asio::awaitable<void> give_some(UserId sender, StreamId stream) {
+        auto catalogue = co_await server_.gifts().catalogue();
+        std::erase_if(catalogue, [](const gifts::Gift& gift) { return !gift.is_active; });
+        if (catalogue.empty()) co_return;
+        const auto choice = std::min(random_.below(catalogue.size()), random_.below(catalogue.size()));
+        const auto times = random_.below(3) == 0 ? 1 + random_.below(4) : 1;
+        for (std::uint64_t i = 0; i < times; ++i) {
+            const auto key = Uuid::v7(clock_.now(), random_).to_string();
+            try {
+                co_await server_.gifts().send({.sender = sender,
+                                               .stream = stream,
+                                               .gift = catalogue[choice].id,
+                                               .key = idempotency::make_key(sender, key, key)});
+            } catch (const Error& error) {
+                log::debug("a gift of the demo was not sent", {{"error", error.message()}});
+                co_return;
+            }
+        }
     }
 
     Server& server_;

@@ -127,6 +127,7 @@ class Room {
             said.push_back(co_await speaker->say(stream_, std::string(line.text), reply_to));
             if (!said.back()) co_return;  // the stream is over or the connection is lost: gather again
             if (random_.below(3) == 0) co_await applaud();
+            if (random_.below(4) == 0) co_await give();
         }
     }
 
@@ -139,6 +140,13 @@ class Room {
                 ->react(stream_, reactions[random_.below(reactions.size())]);
             co_await pause(milliseconds(200 + static_cast<std::int64_t>(random_.below(600))));
         }
+    }
+
+    // One of the audience sends a gift, now and then the same a few times in a row.
+    asio::awaitable<void> give() {
+        const auto stream = StreamId::parse(stream_);
+        if (!stream) co_return;
+        co_await options_.give(show_.audience[random_.below(show_.audience.size())], *stream);
     }
 
     // Someone who is none of us spoke: the host answers once.

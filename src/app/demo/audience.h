@@ -22,6 +22,8 @@ class Audience {
         std::function<std::string(std::string_view username)> password_of;
         // What the host of a show broadcasts now. Called on the audience's thread.
         std::function<boost::asio::awaitable<std::optional<StreamId>>(std::string_view host)> live_stream_of;
+        // Sends some gift from one of us to a stream. Called on the audience's thread.
+        std::function<boost::asio::awaitable<void>(std::string_view username, StreamId stream)> give;
     };
     explicit Audience(Options options);
     ~Audience();

@@ -45,6 +45,12 @@ export function usd(cents: number): string {
   return cached('usd', (locale) => new Intl.NumberFormat(locale, { style: 'currency', currency: 'USD' })).format(cents / 100);
 }
 
+/** An amount in a currency's minor units as the reader writes it: 1513 JPY → "¥1,513". */
+export function money(minor: number, currency: string): string {
+  const format = cached(`money ${currency}`, (locale) => new Intl.NumberFormat(locale, { style: 'currency', currency }));
+  return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
 /** Bits a second as people read them: 850 kbit/s, 6.2 Mbit/s. */
 export function bitrate(bits_per_second: number): string {
   return bits_per_second >= 1_000_000
